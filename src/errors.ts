@@ -1,0 +1,71 @@
+// The one error class, its closed set of codes, and the one table from code to HTTP status.
+// Ordinary answers (404, 304, 409, 412) are values, not errors; what is thrown is a broken expectation.
+
+/** Every way in which a request, a command or the store can fail. */
+export const HTTP_STATUS = {
+  /** the request's path breaks the draft's rules (section 4): empty, `.`, `..`, `%2F`, `%00`, invalid UTF-8 */
+  'bad-path': 400,
+  /** a header, a body or a field is malformed */
+  'bad-request': 400,
+  /** no valid bearer token where one is needed (RFC 6750, section 3.1) */
+  'token-needed': 401,
+  /** the token is valid, its scopes do not cover the request */
+  'out-of-scope': 403,
+  /** the account or page does not exist (never used for documents: those answer by value) */
+  'not-found': 404,
+  /** the method is not defined for this kind of resource */
+  'bad-method': 405,
+  /** the body took too long to arrive */
+  'body-timeout': 408,
+  /** the document is larger than the limit */
+  'too-large': 413,
+  /** the path is longer than the limit */
+  'path-too-long': 414,
+  /** a Host header that is not ours */
+  'wrong-host': 421,
+  /** too many requests, or too many guesses */
+  'too-many': 429,
+  /** a fault of the server; `cause` tells */
+  internal: 500,
+  /** a stored object cannot be read or does not verify */
+  corrupt: 500,
+  /** the store is locked, recovering or unreadable: not now, and never a 404 */
+  'not-ready': 503,
+  /** the account is over its quota */
+  'over-quota': 507,
+  /** the disk is full */
+  'disk-full': 507,
+} as const;
+
+export type ErrorCode = keyof typeof HTTP_STATUS;
+
+/**
+ * A broken expectation. `message` is one line for people and may be shown to the client, so it holds no
+ * secret and no path of this machine; the operator finds the rest in `cause`.
+ */
+export class GitsteadError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'GitsteadError';
+    this.code = code;
+  }
+
+  get status(): number {
+    return HTTP_STATUS[this.code];
+  }
+}
+
+/**
+ * Any thrown value as a GitsteadError: ENOSPC and EDQUOT become `disk-full`, everything unknown `internal`.
+ * Called once, where a request or a command is answered.
+ */
+export function asGitsteadError(thrown: unknown): GitsteadError {
+  if (thrown instanceof GitsteadError) return thrown;
+  const systemCode = (thrown as { code?: unknown } | undefined)?.code;
+  if (systemCode === 'ENOSPC' || systemCode === 'EDQUOT') {
+    return new GitsteadError('disk-full', 'the disk is full; the old version stands', { cause: thrown });
+  }
+  return new GitsteadError('internal', 'the server failed to do this; its log says why', { cause: thrown });
+}
