@@ -1,0 +1,112 @@
+// accounts.db: users, sessions and tokens. Durable (WAL, synchronous=FULL), and several processes may have it
+// open at once. Statements stand beside their tables in users.ts, sessions.ts and tokens.ts.
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import { chmodSync, closeSync, openSync, rmSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely, type Migration, Migrator } from 'kysely';
+import { GitsteadError } from '../errors.ts';
+import { ACCOUNTS_MIGRATIONS, type AccountsTables } from './accounts-schema.ts';
+import { openPasswords } from './passwords.ts';
+import type { RandomBytes } from './secrets.ts';
+import { openSessions, type Sessions } from './sessions.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+import { openTokens, type Tokens } from './tokens.ts';
+import { openUsers, type Users } from './users.ts';
+
+export interface Accounts extends AsyncDisposable {
+  readonly users: Users;
+  readonly sessions: Sessions;
+  readonly tokens: Tokens;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens accounts.db at `file`, makes it if it is missing, and brings it to the newest layout (an older one is
+ * copied to `<file>.before-<migration>` first).
+ * @param now Unix milliseconds
+ * @throws not-ready when a newer Gitstead wrote the file, or when it is damaged
+ */
+export async function openAccounts(
+  file: string,
+  now: () => number,
+  randomBytes: RandomBytes = systemRandomBytes,
+  migrations: Record<string, Migration> = ACCOUNTS_MIGRATIONS,
+): Promise<Accounts> {
+  makePrivate(file);
+  const database = connect(file);
+  const db = new Kysely<AccountsTables>({ dialect: sqliteDialect(database) });
+  try {
+    await migrate(file, database, db, migrations);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  const reader = connect(file);
+  const tokens = openTokens(db, reader, now, randomBytes);
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    await tokens.close();
+    reader.close();
+    await db.destroy();
+  }
+  return {
+    users: openUsers(db, openPasswords(randomBytes), now, tokens.forget),
+    sessions: openSessions(db, now, randomBytes),
+    tokens,
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  };
+}
+
+/** SQLite gives its WAL the mode of the database file, so the file is made before SQLite makes it. */
+function makePrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600);
+}
+
+function connect(file: string): DatabaseSync {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+  } catch (error) {
+    database.close();
+    throw new GitsteadError('not-ready', 'accounts.db cannot be read: restore it from a backup', {
+      cause: error,
+    });
+  }
+  return database;
+}
+
+/** One transaction around all migrations: two processes that start together take turns, and a failed
+    migration leaves nothing. (kysely opens none of its own on SQLite.) */
+async function migrate(
+  file: string,
+  database: DatabaseSync,
+  db: Kysely<AccountsTables>,
+  migrations: Record<string, Migration>,
+): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  await copyBeforeMigrating(file, database, migrator);
+  database.exec('BEGIN IMMEDIATE');
+  const { error, results } = await migrator.migrateToLatest();
+  if (error === undefined) {
+    database.exec('COMMIT');
+    return;
+  }
+  database.exec('ROLLBACK');
+  const message =
+    results === undefined || results.length === 0
+      ? 'accounts.db was written by a newer Gitstead: start that one, or restore a backup'
+      : 'accounts.db could not be brought to the layout of this Gitstead; it is unchanged';
+  throw new GitsteadError('not-ready', message, { cause: error });
+}
+
+async function copyBeforeMigrating(file: string, database: DatabaseSync, migrator: Migrator): Promise<void> {
+  const states = await migrator.getMigrations();
+  const next = states.find(({ executedAt }) => executedAt === undefined);
+  if (!next || next === states[0]) return;
+  const copy = `${file}.before-${next.name}`;
+  rmSync(copy, { force: true });
+  makePrivate(copy);
+  database.prepare('VACUUM INTO ?').run(copy);
+}

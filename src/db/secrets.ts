@@ -1,0 +1,21 @@
+// Secrets that this server hands out: 256 random bits as base64url, of which only the SHA-256 is kept, so a
+// stolen database opens nothing (and comparing hashes tells nothing by its time).
+import { hash } from 'node:crypto';
+
+/** Gives `size` random bytes; `crypto.randomBytes` outside of tests. */
+export type RandomBytes = (size: number) => Buffer;
+
+const SECRET = /^[A-Za-z0-9_-]{43}$/;
+
+export function makeSecret(randomBytes: RandomBytes): string {
+  return randomBytes(32).toString('base64url');
+}
+
+export function hashSecret(secret: string): string {
+  return hash('sha256', secret, 'hex');
+}
+
+/** Whether the text has the form of a secret: anything else need not be looked up. */
+export function isSecret(text: string): boolean {
+  return SECRET.test(text);
+}

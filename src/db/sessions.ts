@@ -1,0 +1,113 @@
+// Signed-in browsers (sessions) and browsers in which somebody signed in before (a session's successor in
+// trust: it only gives the browser a budget of password guesses of its own). Cookies are http's business.
+import type { Kysely } from 'kysely';
+import type { UserName } from '../protocol/paths.ts';
+import type { AccountsTables } from './accounts-schema.ts';
+import { hashSecret, isSecret, makeSecret, type RandomBytes } from './secrets.ts';
+
+const DAY_MS = 86_400_000;
+const SESSION_IDLE_MS = 30 * DAY_MS;
+const BROWSER_IDLE_MS = 400 * DAY_MS;
+/** How stale `lastUsedAt` may be: a page view should not cost a write. */
+const LAST_USED_GRAIN_MS = 60_000;
+
+export type Session = {
+  user: UserName;
+  isAdmin: boolean;
+  /** coarse name such as `Firefox on Linux` */
+  browser: string;
+  /** when the password was given, Unix milliseconds */
+  createdAt: number;
+  lastUsedAt: number;
+};
+
+export interface Sessions {
+  /** @returns the secret for the cookie: 43 characters of base64url; only its SHA-256 is kept */
+  create(user: UserName, browser: string): Promise<string>;
+  /** The session, unless it ended or was idle for 30 days. */
+  find(secret: string): Promise<Session | undefined>;
+  end(secret: string): Promise<void>;
+  /** Remembers this browser for `user`. @returns the secret for its long-lived cookie */
+  rememberBrowser(user: UserName): Promise<string>;
+  /** Whether `user` signed in before in the browser that holds this secret. */
+  knowsBrowser(secret: string, user: string): Promise<boolean>;
+}
+
+export function openSessions(
+  db: Kysely<AccountsTables>,
+  now: () => number,
+  randomBytes: RandomBytes,
+): Sessions {
+  return {
+    async create(user, browser) {
+      const secret = makeSecret(randomBytes);
+      const time = now();
+      await db
+        .deleteFrom('sessions')
+        .where('last_used_at', '<', time - SESSION_IDLE_MS)
+        .execute();
+      await db
+        .insertInto('sessions')
+        .values({ secret_hash: hashSecret(secret), user, browser, created_at: time, last_used_at: time })
+        .execute();
+      return secret;
+    },
+
+    async find(secret) {
+      if (!isSecret(secret)) return undefined;
+      const time = now();
+      const secretHash = hashSecret(secret);
+      const row = await db
+        .selectFrom('sessions')
+        .innerJoin('users', 'users.name', 'sessions.user')
+        .select(['user', 'is_admin', 'browser', 'sessions.created_at', 'last_used_at'])
+        .where('secret_hash', '=', secretHash)
+        .where('last_used_at', '>=', time - SESSION_IDLE_MS)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      if (time - row.last_used_at >= LAST_USED_GRAIN_MS) {
+        await db
+          .updateTable('sessions')
+          .set({ last_used_at: time })
+          .where('secret_hash', '=', secretHash)
+          .execute();
+      }
+      return {
+        user: row.user as UserName,
+        isAdmin: row.is_admin === 1,
+        browser: row.browser,
+        createdAt: row.created_at,
+        lastUsedAt: time,
+      };
+    },
+
+    async end(secret) {
+      await db.deleteFrom('sessions').where('secret_hash', '=', hashSecret(secret)).execute();
+    },
+
+    async rememberBrowser(user) {
+      const secret = makeSecret(randomBytes);
+      const time = now();
+      await db
+        .deleteFrom('browsers')
+        .where('last_used_at', '<', time - BROWSER_IDLE_MS)
+        .execute();
+      await db
+        .insertInto('browsers')
+        .values({ secret_hash: hashSecret(secret), user, last_used_at: time })
+        .execute();
+      return secret;
+    },
+
+    async knowsBrowser(secret, user) {
+      if (!isSecret(secret)) return false;
+      const row = await db
+        .selectFrom('browsers')
+        .select('user')
+        .where('secret_hash', '=', hashSecret(secret))
+        .where('user', '=', user)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+  };
+}
