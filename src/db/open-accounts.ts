@@ -23,6 +23,7 @@ export interface Accounts extends AsyncDisposable {
 /**
  * Opens accounts.db at `file`, makes it if it is missing, and brings it to the newest layout (an older one is
  * copied to `<file>.before-<migration>` first).
+ * Open it once per process: a transaction of one opening would block another in the same thread.
  * @param now Unix milliseconds
  * @throws not-ready when a newer Gitstead wrote the file, or when it is damaged
  */
