@@ -1,0 +1,32 @@
+// The documents that every side is given: 200 bytes of JSON, different each time, under names of one form.
+// Knows nothing of servers or engines.
+import { randomBytes } from 'node:crypto';
+
+export const DOCUMENT_BYTES = 200;
+export const DOCUMENT_TYPE = 'application/json';
+
+const POOL_CHARACTERS = 1 << 16;
+const pool = randomBytes(POOL_CHARACTERS / 2).toString('hex');
+let made = 0;
+
+/** `doc-000042.json`: names sort as their numbers do. */
+export function documentName(index: number): string {
+  return `doc-${String(index).padStart(6, '0')}.json`;
+}
+
+/** Another JSON document of exactly `DOCUMENT_BYTES` ASCII characters; no two of one process are equal. */
+export function makeDocument(): string {
+  made += 1;
+  const start = (made * 7919) % (POOL_CHARACTERS - DOCUMENT_BYTES);
+  const opening = `{"id":${made},"run":${process.pid},"value":"`;
+  return `${opening}${pool.slice(start, start + DOCUMENT_BYTES - opening.length - 2)}"}`;
+}
+
+/** A cheap sequence of numbers below `limit`, its own for each `seed` (quality does not matter, cost does). */
+export function pickBelow(limit: number, seed: number): () => number {
+  let state = (seed * 7919 + 1) & 0x7fffffff;
+  return () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return (state >>> 8) % limit;
+  };
+}

@@ -1,0 +1,73 @@
+// What the load generator is told and what it tells. The generator is a process of its own (load.ts), so that
+// its work is not the server's and its figures are not the harness's.
+import { join } from 'node:path';
+import { run } from './processes.ts';
+
+/** Where one connection sends its requests. */
+export type Target = { folder: string; authorization: string };
+
+/** A closed loop: each connection sends its next request when the last one was answered. */
+export type LoopJob = {
+  kind: 'loop';
+  port: number;
+  method: 'GET' | 'PUT';
+  /** one connection each */
+  targets: Target[];
+  /** documents of each folder to choose from, at random; 0: the folder itself is asked for */
+  documents: number;
+  ifNoneMatch?: string;
+  expect: number[];
+  warmupSeconds: number;
+  seconds: number;
+};
+
+/** Every document of each folder written once, the connections sharing the work. */
+export type FillJob = {
+  kind: 'fill';
+  port: number;
+  targets: Target[];
+  documents: number;
+  connections: number;
+};
+
+/** One large document up or down. */
+export type TransferJob = {
+  kind: 'transfer';
+  port: number;
+  method: 'GET' | 'PUT';
+  target: Target;
+  name: string;
+  bytes: number;
+};
+
+export type LoadJob = LoopJob | FillJob | TransferJob;
+
+export type LoadResult = {
+  /** answered as expected, within the measured time */
+  requests: number;
+  /** answered otherwise, or not at all */
+  errors: number;
+  firstError?: string;
+  seconds: number;
+  /** requests per second */
+  rate: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** processor time of the generator per second: near 1, and the generator was the limit */
+  generatorLoad: number;
+};
+
+const GRACE_MS = 60_000;
+
+/** Runs one job in a process of its own. Throws when nothing was answered as expected. */
+export async function runLoad(job: LoadJob): Promise<LoadResult> {
+  const allowed = job.kind === 'loop' ? (job.warmupSeconds + job.seconds) * 1000 + GRACE_MS : 2 * GRACE_MS;
+  const finished = await run(process.execPath, [join(import.meta.dirname, 'load.ts')], {
+    input: JSON.stringify(job),
+    limitMs: allowed,
+  });
+  if (finished.code !== 0) throw new Error(finished.stderr.trim().split('\n').at(-1) ?? 'the load failed');
+  const result = JSON.parse(finished.stdout) as LoadResult;
+  if (result.requests === 0) throw new Error(result.firstError ?? 'no answer within the measured time');
+  return result;
+}

@@ -1,0 +1,82 @@
+// What the figures depend on and cannot be compared without: processor, disk, kernel, Node. Also the memory
+// of a process, as Linux tells it.
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { run } from './processes.ts';
+import { median } from './statistics.ts';
+
+export type Machine = {
+  processor: string;
+  cores: number;
+  memoryGiB: number;
+  kernel: string;
+  node: string;
+  git: string;
+  /** median of 200 appends of 4 KiB to a file that was filled beforehand, each synced */
+  fdatasyncMs: number;
+  /** what else ran: the system's 1-minute load before the run */
+  loadBefore: number;
+};
+
+/** Measures and asks; `folder` is where the data folders will stand. */
+export async function describeMachine(folder: string): Promise<Machine> {
+  const git = await run('git', ['--version'], { limitMs: 10_000 });
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: `${process.platform} ${release()}`,
+    node: process.version,
+    git: git.code === 0 ? git.stdout.trim().replace('git version ', '') : 'absent',
+    fdatasyncMs: measureSync(join(folder, 'sync-probe')),
+    loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
+  };
+}
+
+function measureSync(file: string): number {
+  const block = Buffer.alloc(4096, 7);
+  const rounds = 200;
+  writeFileSync(file, Buffer.alloc(block.length * rounds));
+  const descriptor = openSync(file, constants.O_RDWR);
+  fsyncSync(descriptor);
+  const times: number[] = [];
+  for (let i = 0; i < rounds; i += 1) {
+    const start = performance.now();
+    writeSync(descriptor, block, 0, block.length, i * block.length);
+    fdatasyncSync(descriptor);
+    times.push(performance.now() - start);
+  }
+  closeSync(descriptor);
+  rmSync(file);
+  return Number(median(times).toFixed(3));
+}
+
+export type Memory = { nowBytes: number; peakBytes: number };
+
+/** Resident memory of a process and its peak since the last `resetPeak`; undefined where there is no /proc. */
+export function readMemory(pid: number): Memory | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
+    const memory = { nowBytes: kib('VmRSS') * 1024, peakBytes: kib('VmHWM') * 1024 };
+    return Number.isFinite(memory.nowBytes + memory.peakBytes) ? memory : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sets the kernel's record of a process's peak back to what it uses now. */
+export function resetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}

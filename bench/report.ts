@@ -1,0 +1,126 @@
+// Prints a run's figures for people, and keeps them as JSON. Says what was not measured, and what varied too much.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Machine } from './machine.ts';
+import { type Cell, compare, type Round, type RowResult, rateOf, spreadOf } from './results.ts';
+import { median, WIDE_SPREAD } from './statistics.ts';
+
+const MIB = 2 ** 20;
+
+export type GoalsOf = (row: RowResult) => Record<string, number>;
+
+/** A table with a line for each row: the sides' medians, then `ours` as a multiple of each other side. */
+export function formatTable(
+  rows: readonly RowResult[],
+  sides: readonly string[],
+  ours: string,
+  goalsOf: GoalsOf,
+): string {
+  const others = sides.filter((side) => side !== ours);
+  const head = ['', ...sides, ...others.map((side) => `× ${side}`), `p50 / p99 ms (${ours})`];
+  const lines = rows.map((row) => [
+    row.unit === '/s' ? row.title : `${row.title} (${row.unit})`,
+    ...sides.map((side) => formatCell(row.cells[side])),
+    ...others.map((side) => formatRatio(row, ours, side, goalsOf(row)[side])),
+    formatLatency(row.cells[ours]),
+  ]);
+  return alignColumns([head, ...lines]);
+}
+
+function alignColumns(lines: readonly string[][]): string {
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
+  const padded = lines.map((line) =>
+    line
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return padded.join('\n');
+}
+
+function formatCell(cell: Cell | undefined): string {
+  if (!cell) return '–';
+  if (cell.kind === 'failed') return 'failed';
+  const wide = spreadOf(cell) > WIDE_SPREAD ? '~' : '';
+  const errors = cell.rounds.some((round) => (round.errors ?? 0) > 0) ? '!' : '';
+  return `${wide}${formatRate(rateOf(cell)!)}${errors}`;
+}
+
+/** Three significant digits at least, thousands with a comma. */
+export function formatRate(rate: number): string {
+  if (rate >= 100) return Math.round(rate).toLocaleString('en-US');
+  return rate.toPrecision(3);
+}
+
+function formatRatio(row: RowResult, ours: string, against: string, goal: number | undefined): string {
+  const { ratio, met } = compare(row, ours, against, goal);
+  const text = ratio === undefined ? '–' : ratio.toFixed(ratio < 10 ? 2 : 1);
+  if (goal === undefined) return text;
+  const verdict = met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
+  return `${text} (≥ ${goal}: ${verdict})`;
+}
+
+function formatLatency(cell: Cell | undefined): string {
+  if (cell?.kind !== 'measured' || cell.rounds[0]?.p50Ms === undefined) return '–';
+  const middle = (pick: (round: Round) => number | undefined) =>
+    median(cell.rounds.map((round) => pick(round) ?? Number.NaN)).toFixed(2);
+  return `${middle(({ p50Ms }) => p50Ms)} / ${middle(({ p99Ms }) => p99Ms)}`;
+}
+
+/** How much the servers' memory rose, the most of all rounds, in a line for each row and side that has it. */
+export function formatGrowth(
+  rows: readonly RowResult[],
+  ours: string,
+  goalOf: (id: string) => number | undefined,
+): string {
+  const lines: string[] = [];
+  for (const row of rows) {
+    for (const [side, cell] of Object.entries(row.cells)) {
+      const growths = cell.rounds.flatMap(({ growthBytes }) => growthBytes ?? []);
+      if (growths.length === 0) continue;
+      const most = Math.max(...growths);
+      const goal = side === ours ? goalOf(row.id) : undefined;
+      const verdict = goal === undefined ? '' : ` (< ${goal / MIB}: ${most < goal ? 'met' : 'MISSED'})`;
+      lines.push(`${row.title}: memory of ${side} rose by ${(most / MIB).toFixed(1)} MiB${verdict}`);
+    }
+  }
+  return lines.join('\n');
+}
+
+/** Failures, unexpected answers, wide spreads and a generator at its limit: one line each. */
+export function formatRemarks(rows: readonly RowResult[]): string {
+  const lines: string[] = [];
+  for (const row of rows) {
+    for (const [side, cell] of Object.entries(row.cells)) {
+      const where = `${row.id}, ${side}`;
+      if (cell.kind === 'failed') lines.push(`${where}: failed: ${cell.reason}`);
+      else if (spreadOf(cell) > WIDE_SPREAD) {
+        const rates = cell.rounds.map(({ rate }) => formatRate(rate)).join(', ');
+        lines.push(`${where}: ~ the rounds differ by ${Math.round(spreadOf(cell) * 100)} %: ${rates}`);
+      }
+      const errors = cell.rounds.reduce((sum, round) => sum + (round.errors ?? 0), 0);
+      const first = cell.rounds.find(({ firstError }) => firstError !== undefined)?.firstError;
+      if (errors > 0) lines.push(`${where}: ! ${errors} requests without the expected answer: ${first}`);
+      const load = Math.max(...cell.rounds.map(({ generatorLoad }) => generatorLoad ?? 0));
+      if (load > 0.9) lines.push(`${where}: the load generator used ${load} of a core and may be the limit`);
+    }
+  }
+  return lines.join('\n');
+}
+
+export function formatMachine(machine: Machine): string {
+  return [
+    `${machine.cores} × ${machine.processor}, ${machine.memoryGiB} GiB, ${machine.kernel}`,
+    `node ${machine.node}, git ${machine.git}, fdatasync ${machine.fdatasyncMs} ms, load before ${machine.loadBefore}`,
+  ].join('\n');
+}
+
+/** Writes the run to bench/results/ and returns the file's name. */
+export function keepResults(name: string, run: object): string {
+  const folder = join(import.meta.dirname, 'results');
+  mkdirSync(folder, { recursive: true });
+  const stamp = new Date().toISOString().replace(/[:.]\d+Z$|[-:]/g, '');
+  const file = join(folder, `${name}-${stamp}.json`);
+  writeFileSync(file, `${JSON.stringify(run, null, 1)}\n`);
+  return file;
+}

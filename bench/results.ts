@@ -1,0 +1,58 @@
+// The figures of a run as data: what was measured, never what was not. A cell holds its rounds, or why there are none.
+import { median, spread } from './statistics.ts';
+
+/** One side's rounds of one row. */
+export type Cell =
+  | { kind: 'measured'; rounds: Round[] }
+  | { kind: 'failed'; reason: string; rounds: Round[] /* those before the failure */ };
+
+export type Round = {
+  /** requests, commits or MiB per second */
+  rate: number;
+  p50Ms?: number;
+  p99Ms?: number;
+  /** answers other than the expected ones; they are not part of the rate */
+  errors?: number;
+  firstError?: string;
+  /** peak of the server's resident memory above what it was before */
+  growthBytes?: number;
+  generatorLoad?: number;
+};
+
+export type RowResult = { id: string; title: string; unit: string; cells: Record<string, Cell> };
+
+/** Goal and verdict of one comparison; `ratio` is of medians, absent when a side failed. */
+export type Comparison = { against: string; goal?: number; ratio?: number; met?: boolean };
+
+/** The median rate of a side; undefined when it was not measured or failed. */
+export function rateOf(cell: Cell | undefined): number | undefined {
+  return cell?.kind === 'measured' ? median(cell.rounds.map(({ rate }) => rate)) : undefined;
+}
+
+export function spreadOf(cell: Cell): number {
+  return cell.kind === 'measured' ? spread(cell.rounds.map(({ rate }) => rate)) : 0;
+}
+
+export function compare(row: RowResult, side: string, against: string, goal: number | undefined): Comparison {
+  const ours = rateOf(row.cells[side]);
+  const theirs = rateOf(row.cells[against]);
+  const ratio = ours !== undefined && theirs !== undefined && theirs > 0 ? ours / theirs : undefined;
+  return {
+    against,
+    ...(goal === undefined ? {} : { goal }),
+    ...(ratio === undefined ? {} : { ratio }),
+    ...(goal === undefined || ratio === undefined ? {} : { met: ratio >= goal }),
+  };
+}
+
+/** Runs one measurement and adds it to a cell; a failure ends the cell and is kept with its reason. */
+export async function addRound(row: RowResult, side: string, measure: () => Promise<Round>): Promise<void> {
+  row.cells[side] ??= { kind: 'measured', rounds: [] };
+  const cell = row.cells[side];
+  if (cell.kind === 'failed') return;
+  try {
+    cell.rounds.push(await measure());
+  } catch (error) {
+    row.cells[side] = { kind: 'failed', reason: (error as Error).message, rounds: cell.rounds };
+  }
+}
