@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gitEnvironment } from './process.ts';
-import { checkRepository, createRepository } from './repository.ts';
+import { checkRepository, createRepository, mendRepository, syncRepository } from './repository.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-repository-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -100,7 +109,10 @@ const refusals: [string, RegExp, (bare: string) => void][] = [
   [
     'one with borrowed objects',
     /alternates/,
-    (bare) => writeFileSync(join(bare, 'objects/info/alternates'), '/elsewhere/objects\n'),
+    (bare) => {
+      mkdirSync(join(bare, 'objects/info'));
+      writeFileSync(join(bare, 'objects/info/alternates'), '/elsewhere/objects\n');
+    },
   ],
 ];
 
@@ -131,4 +143,48 @@ test('checkRepository says that a real SHA-256 repository cannot be used', () =>
   const bare = join(root, 'sha256.git');
   execFileSync('git', ['init', '-q', '--bare', '--object-format=sha256', bare], { stdio: 'pipe' });
   assert.throws(() => checkRepository(bare), { code: 'not-ready', message: /SHA-256/ });
+});
+
+test('a repository that was made without waiting is whole, and can be waited for', async () => {
+  const path = join(root, 'repos', 'later.git');
+  createRepository(path, { durable: false });
+  checkRepository(path);
+  await syncRepository(path);
+  assert.equal(git(path, 'fsck', '--strict'), '');
+});
+
+test('a repository whose files lost their bytes in a power loss is mended; a healthy one is left alone', () => {
+  const bare = newRepository('mended.git');
+  const config = readFileSync(join(bare, 'config'), 'utf8');
+  writeFileSync(join(bare, 'HEAD'), '\0'.repeat(21));
+  writeFileSync(join(bare, 'config'), '');
+  rmSync(join(bare, 'objects/pack'), { recursive: true });
+  assert.throws(() => checkRepository(bare), { code: 'not-ready' });
+  mendRepository(bare);
+  checkRepository(bare);
+  assert.equal(readFileSync(join(bare, 'config'), 'utf8'), config);
+  assert.equal(git(bare, 'symbolic-ref', 'HEAD').trim(), 'refs/heads/main');
+  addConfig(bare, '[user]\n\tname = kept\n');
+  mendRepository(bare);
+  assert.match(readFileSync(join(bare, 'config'), 'utf8'), /kept/);
+  const absent = join(root, 'repos', 'absent.git');
+  mendRepository(absent);
+  assert.ok(!existsSync(absent));
+});
+
+test('git makes the folders that a new repository leaves out', () => {
+  const bare = newRepository('folders.git');
+  const commit = git(
+    bare,
+    'commit-tree',
+    git(bare, 'hash-object', '-wt', 'tree', '/dev/null').trim(),
+    '-m',
+    'm',
+  );
+  git(bare, 'update-ref', 'refs/heads/main', commit.trim());
+  git(bare, 'tag', 'v1', 'main');
+  git(bare, 'commit-graph', 'write', '--reachable');
+  git(bare, 'update-server-info');
+  git(bare, 'repack', '-ad');
+  assert.equal(git(bare, 'fsck', '--strict'), '');
 });
