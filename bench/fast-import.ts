@@ -1,13 +1,19 @@
-// `git fast-import` fed the same documents: one stream, no checkpoint, one pack and one sync at its end. The best
-// that stock git does with commits, and it acknowledges nothing on the way.
+// `git fast-import` fed the same documents. As one stream, with one pack and one sync at its end: the best that
+// stock git does with commits, and nothing is acknowledged on the way. Or with a checkpoint (pack, sync, ref) that
+// is waited for after each commit: what one writer gets who wants each commit to be safe before the next.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { DOCUMENT_BYTES, documentName, makeDocument, pickBelow } from './documents.ts';
 import { mustRun, removeFolder, temporaryFolder, track } from './processes.ts';
 
+export type ImportWay = 'stream' | 'checkpoints';
+
 /** Commits between two progress marks, and how many marks may be outstanding: bounds what is still unread. */
-const MARK_EVERY = 20;
-const MAX_UNREAD_MARKS = 4;
+const PACE = {
+  stream: { markEvery: 20, unreadMarks: 4, before: '' },
+  checkpoints: { markEvery: 1, unreadMarks: 0, before: 'checkpoint\n' },
+};
 
 export type ImportResult = { commits: number; seconds: number; rate: number };
 
@@ -15,18 +21,27 @@ export type ImportResult = { commits: number; seconds: number; rate: number };
  * Commits one document at a time into a folder that already holds `documents`, for about `seconds`. The clock
  * runs from the first commit after the folder is filled to the end of the process, with its sync of the pack.
  */
-export async function measureFastImport(documents: number, seconds: number): Promise<ImportResult> {
+export async function measureFastImport(
+  documents: number,
+  seconds: number,
+  way: ImportWay = 'stream',
+): Promise<ImportResult> {
   const folder = temporaryFolder('fast-import');
   try {
     const repository = join(folder, 'r.git');
     await mustRun('git', ['init', '-q', '--bare', '-b', 'main', repository], { limitMs: 10_000 });
-    return await feed(repository, documents, seconds);
+    return await feed(repository, documents, seconds, way);
   } finally {
     removeFolder(folder);
   }
 }
 
-async function feed(repository: string, documents: number, seconds: number): Promise<ImportResult> {
+async function feed(
+  repository: string,
+  documents: number,
+  seconds: number,
+  way: ImportWay,
+): Promise<ImportResult> {
   const flags = ['-c', 'fastimport.unpackLimit=1', '-C', repository, 'fast-import'];
   const child = spawn('git', flags, { stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = track(child);
@@ -35,39 +50,45 @@ async function feed(repository: string, documents: number, seconds: number): Pro
     complaint += chunk.toString();
   });
   child.stdin.on('error', () => {}); // its exit code tells
-  let marksRead = 0;
-  let wake = () => {};
-  child.stdout.on('data', (chunk: Buffer) => {
-    marksRead += chunk.toString().split('\n').length - 1;
-    wake();
-  });
-  ended.then(() => {
-    marksRead = Number.POSITIVE_INFINITY;
-    wake();
-  });
-  const marksReach = async (count: number) => {
-    while (marksRead < count) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  };
+  const marksReach = countMarks(child.stdout, ended);
   child.stdin.write(`${fillCommit(documents)}progress filled\n`);
   await marksReach(1);
   const start = performance.now();
   const pick = pickBelow(documents, process.pid);
+  const { markEvery, unreadMarks, before } = PACE[way];
   let commits = 0;
   for (let marks = 1; performance.now() - start < seconds * 1000; marks += 1) {
-    for (let i = 0; i < MARK_EVERY; i += 1) child.stdin.write(commitOf(pick()));
-    child.stdin.write(`progress ${marks}\n`);
-    commits += MARK_EVERY;
-    await marksReach(1 + marks - MAX_UNREAD_MARKS);
+    for (let i = 0; i < markEvery; i += 1) child.stdin.write(commitOf(pick()));
+    child.stdin.write(`${before}progress ${marks}\n`);
+    commits += markEvery;
+    await marksReach(1 + marks - unreadMarks);
   }
   child.stdin.end();
   await ended;
   const took = (performance.now() - start) / 1000;
   if (child.exitCode !== 0) throw new Error(`git fast-import: ${complaint.trim().split('\n')[0]}`);
   return { commits, seconds: took, rate: commits / took };
+}
+
+/** A function that waits until so many progress lines were printed, or the process has ended. */
+function countMarks(stdout: Readable, ended: Promise<void>): (count: number) => Promise<void> {
+  let marks = 0;
+  let wake = () => {};
+  stdout.on('data', (chunk: Buffer) => {
+    marks += chunk.toString().split('\n').length - 1;
+    wake();
+  });
+  ended.then(() => {
+    marks = Number.POSITIVE_INFINITY;
+    wake();
+  });
+  return async (count) => {
+    while (marks < count) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
 }
 
 function commitHead(subject: string): string {

@@ -1,6 +1,8 @@
 // `npm run bench`: Gitstead beside its peer and its floors over HTTP, all sides in turn in one run, then the engine
 // without HTTP (engine.ts). Options stand in USAGE. Prints a table and keeps the figures in bench/results/.
 import { parseArgs } from 'node:util';
+import { measureEngine, reportEngine } from './engine.ts';
+import { WORKLOADS } from './engine-workloads.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { removeFolder, stop, temporaryFolder } from './processes.ts';
 import { plainAnswers, type RecordedAnswers, recordAnswers } from './recorded-answers.ts';
@@ -155,6 +157,10 @@ async function main(): Promise<void> {
   const file = keepResults('http', { date: new Date(), machine, plan: options.plan, rows: results });
   console.log(`kept in ${file}`);
   process.exitCode = failures.length > 0 ? 1 : 0;
+  if (!options.engine) return;
+  const { rounds, seconds } = options.plan;
+  const engine = { workloads: WORKLOADS, rounds, seconds: seconds + 1, beside: undefined };
+  reportEngine(await measureEngine(engine), engine, machine);
 }
 
 await main();

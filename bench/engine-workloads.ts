@@ -1,0 +1,94 @@
+// The engine rows as data, and what the worker process (engine-worker.ts) is told and tells.
+import { join } from 'node:path';
+import { mustRun } from './processes.ts';
+import { userName } from './sides/side.ts';
+
+export type Workload = {
+  id: string;
+  title: string;
+  /** one repository for each, the writers spread over them */
+  repositories: number;
+  /** in each repository's folder */
+  documents: number;
+  writers: number;
+  /** at least so many times the rate of each other column */
+  goals: Record<string, number>;
+};
+
+export const STREAM = 'fast-import';
+export const CHECKPOINTS = 'fast-import, checkpoint each';
+
+export const WORKLOADS: readonly Workload[] = [
+  {
+    id: 'W1',
+    title: 'W1: 1 writer, folder of 100',
+    repositories: 1,
+    documents: 100,
+    writers: 1,
+    goals: { [CHECKPOINTS]: 1 },
+  },
+  {
+    id: 'W2',
+    title: 'W2: 32 writers, one folder of 100',
+    repositories: 1,
+    documents: 100,
+    writers: 32,
+    goals: { [STREAM]: 1 },
+  },
+  {
+    id: 'W3',
+    title: 'W3: 1 writer, folder of 10,000',
+    repositories: 1,
+    documents: 10_000,
+    writers: 1,
+    goals: { [STREAM]: 10 },
+  },
+  {
+    id: 'W4',
+    title: 'W4: 32 writers, 32 repositories',
+    repositories: 32,
+    documents: 100,
+    writers: 32,
+    goals: { [STREAM]: 1 },
+  },
+];
+
+export type WorkerJob = {
+  /** `fill` makes the documents; `measure` writes over them for `seconds` */
+  kind: 'fill' | 'measure';
+  dataFolder: string;
+  repositories: number;
+  documents: number;
+  writers: number;
+  seconds: number;
+};
+
+export type WorkerResult = {
+  /** commits made within the clock, and all of this process, with those that opened the repositories */
+  commits: number;
+  allCommits: number;
+  rate: number;
+  p50Ms: number;
+  p99Ms: number;
+};
+
+export const MODULE = 'bench';
+
+/** Runs one job in a process of its own, so that each begins as fresh as the other. */
+export async function runWorker(job: WorkerJob, nodeFlags: string[] = []): Promise<WorkerResult> {
+  const worker = join(import.meta.dirname, 'engine-worker.ts');
+  const options = { input: JSON.stringify(job), limitMs: (job.seconds + 120) * 1000 };
+  const stdout = await mustRun(process.execPath, [...nodeFlags, worker], options);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as WorkerResult;
+}
+
+/** The commits that stock git finds in the repositories of a data folder. */
+export async function countCommits(dataFolder: string, repositories: number): Promise<number> {
+  let commits = 0;
+  for (let user = 0; user < repositories; user += 1) {
+    const folder = join(dataFolder, 'repos', userName(user), `${MODULE}.git`);
+    const count = await mustRun('git', ['-C', folder, 'rev-list', '--count', 'main'], { limitMs: 60_000 });
+    commits += Number(count);
+  }
+  return commits;
+}
