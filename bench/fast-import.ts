@@ -58,8 +58,9 @@ async function feed(
   const { markEvery, unreadMarks, before } = PACE[way];
   let commits = 0;
   for (let marks = 1; performance.now() - start < seconds * 1000; marks += 1) {
-    for (let i = 0; i < markEvery; i += 1) child.stdin.write(commitOf(pick()));
-    child.stdin.write(`${before}progress ${marks}\n`);
+    let batch = '';
+    for (let i = 0; i < markEvery; i += 1) batch += commitOf(pick());
+    child.stdin.write(`${batch}${before}progress ${marks}\n`);
     commits += markEvery;
     await marksReach(1 + marks - unreadMarks);
   }

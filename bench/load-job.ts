@@ -1,7 +1,7 @@
 // What the load generator is told and what it tells. The generator is a process of its own (load.ts), so that
 // its work is not the server's and its figures are not the harness's.
 import { join } from 'node:path';
-import { run } from './processes.ts';
+import { failureOf, run } from './processes.ts';
 
 /** Where one connection sends its requests. */
 export type Target = { folder: string; authorization: string };
@@ -66,7 +66,7 @@ export async function runLoad(job: LoadJob): Promise<LoadResult> {
     input: JSON.stringify(job),
     limitMs: allowed,
   });
-  if (finished.code !== 0) throw new Error(finished.stderr.trim().split('\n').at(-1) ?? 'the load failed');
+  if (finished.code !== 0) throw new Error(failureOf(finished.stderr) || 'the load failed');
   const result = JSON.parse(finished.stdout) as LoadResult;
   if (result.requests === 0) throw new Error(result.firstError ?? 'no answer within the measured time');
   return result;

@@ -42,7 +42,7 @@ export function startServer(args: string[], options: { cwd: string; logFile: str
   const child = spawn(process.execPath, args, { cwd: options.cwd, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = track(child);
-  const lastWords = () => readFileSync(options.logFile, 'utf8').trim().split('\n').slice(-3).join(' | ');
+  const lastWords = () => failureOf(readFileSync(options.logFile, 'utf8'));
   return { child, pid: child.pid ?? -1, ended, lastWords };
 }
 
@@ -87,8 +87,14 @@ export async function mustRun(
 ): Promise<string> {
   const finished = await run(command, args, options);
   if (finished.code === 0) return finished.stdout;
-  const words = finished.stderr.trim().split('\n').slice(-2).join(' | ') || finished.stdout.trim();
+  const words = failureOf(finished.stderr) || finished.stdout.trim().split('\n')[0];
   throw new Error(`${command.split('/').at(-1)} ${args.slice(0, 4).join(' ')}: ${words}`);
+}
+
+/** The line that tells most: of an uncaught error its message, else the last one. */
+export function failureOf(output: string): string {
+  const lines = output.trim().split('\n');
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '';
 }
 
 /** SIGTERM, and SIGKILL when it does not end within 5 s. */
