@@ -1,0 +1,78 @@
+// What the rooms above see of the storage: the door that HTTP and the command line knock at. Ordinary answers
+// are values; what is thrown is a GitsteadError. How a write becomes a commit is the engine's business.
+import type { Readable } from 'node:stream';
+import type { Oid } from '../git/object-id.ts';
+import type { Precondition } from '../protocol/conditions.ts';
+import type { DocumentPath, FolderPath, UserName } from '../protocol/paths.ts';
+
+/** Who writes: becomes the commit's author and its trailers. */
+export type Author = {
+  user: UserName;
+  /** origin of the app, for the `App:` trailer */
+  app: string | undefined;
+  /** the scope that allows it, for the `Grant:` trailer: `notes:rw` */
+  grant: string | undefined;
+};
+
+/** A current document, without its bytes. */
+export type DocumentInfo = {
+  /** bare, without quotes */
+  etag: string;
+  /** media type, byte for byte as it was sent */
+  type: string;
+  /** bytes */
+  size: number;
+  /** HTTP-date of its last commit */
+  lastModified: string;
+  blob: Oid;
+};
+
+export type WriteResult =
+  | { kind: 'created'; etag: string; lastModified: string }
+  | { kind: 'updated'; etag: string; lastModified: string }
+  /** `etag`: the version that was deleted */
+  | { kind: 'deleted'; etag: string }
+  | { kind: 'missing' }
+  /** the precondition does not hold; `current`: the version that stands, undefined when there is none */
+  | { kind: 'stale'; current: string | undefined }
+  /** a document stands where a folder is needed, or the other way round; `at`: its decoded path, `a/b` */
+  | { kind: 'clash'; at: string };
+
+export type PutRequest = {
+  type: string;
+  /** read to its end, or given up when the write is refused */
+  body: AsyncIterable<Buffer>;
+  /** bytes, as the request says; undefined: chunked */
+  length: number | undefined;
+  precondition: Precondition;
+  author: Author;
+  /** undefined: no quota */
+  quotaBytes: number | undefined;
+};
+
+/** A part of a document's bytes, both ends included. */
+export type ByteRange = { start: number; end: number };
+
+export interface Storage extends AsyncDisposable {
+  /** @throws not-ready while the repository is recovering or unreadable: undefined is only ever "no such document" */
+  document(path: DocumentPath): Promise<DocumentInfo | undefined>;
+  /** The bytes of the version that `info` names, whatever was written since. */
+  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Promise<Buffer | Readable>;
+  /** The folder's ETag, bare; of an empty one git's empty tree. */
+  folderTag(path: FolderPath): Promise<string>;
+  /** The folder description of draft section 4, as JSON. */
+  listing(path: FolderPath): Promise<{ etag: string; body: Buffer }>;
+  /**
+   * @throws too-large, over-quota, bad-path (escaped names too long), disk-full, not-ready; bad-request when the
+   * body breaks off or has another length than said. Nothing of it is seen then.
+   */
+  put(path: DocumentPath, request: PutRequest): Promise<WriteResult>;
+  delete(path: DocumentPath, request: { precondition: Precondition; author: Author }): Promise<WriteResult>;
+  usage(user: UserName): { bytes: number; documents: number };
+  modules(user: UserName): { module: string; documents: number; bytes: number }[];
+  /** Waits until the pending commits are packs and refs: before anything reads through git. */
+  drain(user?: UserName, module?: string): Promise<void>;
+  /** The bare repository on disk, undefined when there is none. */
+  repositoryFolder(user: UserName, module: string): string | undefined;
+  removeUser(user: UserName): Promise<void>;
+}
