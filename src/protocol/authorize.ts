@@ -37,8 +37,8 @@ export function parseAuthorizeRequest(rawQuery: string): AuthorizeRequest {
   if (rawQuery.length > MAX_QUERY_LENGTH) throw fault('is too long');
   if (!/^[\x21-\x7e]*$/.test(rawQuery)) throw fault('has characters that no address may have');
   const parameters = readParameters(rawQuery);
-  const redirect = parseRedirect(valueOf(parameters, 'redirect_uri'));
-  const responseType = valueOf(parameters, 'response_type');
+  const redirect = parseRedirect(decodedValue(parameters, 'redirect_uri'));
+  const responseType = decodedValue(parameters, 'response_type');
   if (responseType === undefined) throw fault('does not say what it wants back (response_type)');
   if (responseType !== 'token') {
     throw fault('wants an answer of a kind that this server does not give (response_type)');
@@ -46,7 +46,7 @@ export function parseAuthorizeRequest(rawQuery: string): AuthorizeRequest {
   return {
     responseType,
     redirect,
-    scopes: parseScopeParameter(valueOf(parameters, 'scope')),
+    scopes: parseScopeParameter(decodedValue(parameters, 'scope')),
     state: parseState(parameters.get('state')),
   };
 }
@@ -68,7 +68,7 @@ function readParameters(rawQuery: string): Map<string, string> {
 const NAMES = new Set(['redirect_uri', 'response_type', 'scope', 'state', 'client_id']);
 
 /** RFC 6749, section 3.1: a parameter without a value counts as one that was not sent. */
-function valueOf(parameters: Map<string, string>, name: string): string | undefined {
+function decodedValue(parameters: Map<string, string>, name: string): string | undefined {
   const raw = parameters.get(name);
   if (raw === undefined || raw === '') return undefined;
   const value = decodeValue(raw);

@@ -50,7 +50,7 @@ function parseHost(raw: string): string | undefined {
   const port = /:(\d{1,5})$/.exec(raw)?.[1];
   const name = port === undefined ? raw : raw.slice(0, -port.length - 1);
   const parsed = URL.parse(`https://${name}/`);
-  if (!parsed || parsed.port !== '') return undefined;
+  if (parsed?.port !== '') return undefined;
   return port === undefined ? parsed.hostname : `${parsed.hostname}:${port}`;
 }
 

@@ -1,0 +1,52 @@
+// The signed-in home: who you are, the address to type into apps, what is stored, the way out.
+import { type Html, type HtmlValue, html } from './html.ts';
+import { hiddenFields, layout } from './layout.ts';
+import { describeModule, formatSize } from './words.ts';
+
+export type AccountPage = {
+  name: string;
+  isAdmin: boolean;
+  /** what the user types into apps, `alice@example.com` */
+  address: string;
+  modules: readonly { module: string; documents: number; bytes: number }[];
+  usage: { documents: number; bytes: number };
+  quotaBytes: number | undefined;
+  signOutToken: string;
+};
+
+export function accountPage(page: AccountPage): Html {
+  return layout({
+    title: `Account of ${page.name}`,
+    aside: html`<form method="post" action="/logout">${hiddenFields({ form: page.signOutToken })}<button class="quiet">Sign out</button></form>`,
+    content: html`<h1>Hello, ${page.name}</h1>
+${page.isAdmin && html`<p class="soft">You administer this server.</p>`}
+<section class="card" aria-labelledby="connect">
+<h2 id="connect">Connect an app</h2>
+<p>Your address:</p>
+<p class="copy">${page.address}</p>
+<ol class="steps">
+<li>Open an app that speaks remoteStorage and choose “Connect your storage”.</li>
+<li>Type in your address, as it stands above.</li>
+<li>The app brings you back here, and you decide what it may see.</li>
+</ol>
+<p class="soft small">Looking for one? There is a list at <a href="https://remotestorage.io/apps/" rel="noreferrer">remotestorage.io</a>.</p>
+</section>
+<section class="card" aria-labelledby="stored">
+<h2 id="stored">What you store</h2>
+${stored(page)}
+</section>`,
+  });
+}
+
+function stored({ modules, usage, quotaBytes }: AccountPage): HtmlValue {
+  const limit = quotaBytes === undefined ? undefined : ` of ${formatSize(quotaBytes)}`;
+  if (modules.length === 0) {
+    return html`<p class="soft">Nothing yet. The first app that you connect makes a folder of its own here.${limit !== undefined && ` You may store up to ${formatSize(quotaBytes!)}.`}</p>`;
+  }
+  return html`<div class="table"><table>
+<thead><tr><th scope="col">Folder</th><th scope="col" class="number">Documents</th><th scope="col" class="number">Size</th></tr></thead>
+<tbody>
+${modules.map((row) => html`<tr><th scope="row">${describeModule(row.module)}</th><td class="number">${row.documents.toLocaleString('en')}</td><td class="number">${formatSize(row.bytes)}</td></tr>\n`)}</tbody>
+<tfoot><tr><th scope="row">Together</th><td class="number">${usage.documents.toLocaleString('en')}</td><td class="number">${formatSize(usage.bytes)}${limit}</td></tr></tfoot>
+</table></div>`;
+}

@@ -1,0 +1,73 @@
+// The page on which the user decides what an app may do. It shows who asks (scheme, host in punycode, path), for
+// which account, and what for, and has exactly two buttons: Allow and Deny.
+import type { Scope } from '../protocol/scopes.ts';
+import { type Html, html } from './html.ts';
+import { hiddenFields, layout } from './layout.ts';
+import { describeScope, formatDay } from './words.ts';
+
+export type ConsentPage = {
+  formToken: string;
+  /** parsed: `origin` with its host in punycode */
+  redirect: { origin: string; path: string };
+  scopes: readonly Scope[];
+  /** the account's address, `alice@example.com` */
+  address: string;
+  switchHref: string;
+  /** the newest permission that this app has already */
+  before?: { since: number; path: string | undefined; scopes: readonly Scope[] } | undefined;
+};
+
+export function consentPage(page: ConsentPage): Html {
+  const { redirect } = page;
+  const { host, hostname, protocol } = new URL(redirect.origin);
+  return layout({
+    title: `Allow ${host}?`,
+    narrow: true,
+    content: html`<div class="card">
+<h1>Allow this app to use your storage?</h1>
+<div class="app"><span class="host">${host}</span><span class="address">${redirect.origin}${redirect.path}</span></div>
+${isInternational(hostname) && html`<div class="notice warn"><p>The name of this app’s site is written with letters beyond a–z, shown here as <code>xn--</code>. Such a name can look like another one: make sure that you know it.</p></div>`}
+${protocol === 'http:' && html`<p class="soft small">This app runs on this computer.</p>`}
+<h2>It wants to</h2>
+<ul class="scopes">
+${page.scopes.map((scope) => html`<li${scope.module === '*' && html` class="everything"`}>${describeScope(scope)}</li>\n`)}</ul>
+${hadBefore(page)}
+<p class="account-line"><span>Account: <strong>${page.address}</strong></span> <a href="${page.switchHref}">Not you?</a></p>
+<form method="post">
+${hiddenFields({ form: page.formToken })}
+<div class="choices">
+<button name="decision" value="allow">Allow</button>
+<button name="decision" value="deny" class="quiet">Deny</button>
+</div>
+</form>
+</div>`,
+  });
+}
+
+/** What was granted before is only shown: every authorisation needs a click (threat 33). */
+function hadBefore({ before, scopes, redirect }: ConsentPage): Html | undefined {
+  if (!before) return undefined;
+  const since = formatDay(before.since);
+  const differs = differences(before, scopes, redirect.path);
+  if (differs.length === 0) {
+    return html`<div class="notice"><p>It had this before: you allowed the same on ${since}.</p></div>`;
+  }
+  return html`<div class="notice warn"><p><strong>This is not the same as before.</strong> You allowed this app on ${since}, but ${differs.join(', and ')}.</p></div>`;
+}
+
+function differences(
+  before: NonNullable<ConsentPage['before']>,
+  scopes: readonly Scope[],
+  path: string,
+): string[] {
+  const found: string[] = [];
+  const words = (list: readonly Scope[]): string => list.map(describeScope).sort().join('; ');
+  if (words(before.scopes) !== words(scopes))
+    found.push(`then it was to: ${words(before.scopes).toLowerCase()}`);
+  if (before.path !== undefined && before.path !== path) found.push(`it came from the page ${before.path}`);
+  return found;
+}
+
+function isInternational(hostname: string): boolean {
+  return hostname.split('.').some((label) => label.startsWith('xn--'));
+}
