@@ -75,7 +75,7 @@ export function documentPath(user: UserName, segments: readonly string[]): Docum
   if (segments.length === 0) throw badPath('it names no document');
   checkSegments(segments);
   const isPublic = segments.length > 1 && segments[0] === 'public';
-  return { kind: 'document', user, segments: segments as [string, ...string[]], isPublic } as DocumentPath;
+  return { kind: 'document', user, segments, isPublic } as unknown as DocumentPath;
 }
 
 /** A folder by its decoded segments; none: the user's root. @throws bad-path, path-too-long */
