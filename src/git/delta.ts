@@ -101,7 +101,7 @@ export function encodeSpliceDelta(baseLength: number, splices: readonly Splice[]
  * @throws GitsteadError `corrupt` when either is not a row of entries
  */
 export function treeDelta(base: Buffer, target: Buffer): Buffer {
-  const splices: Splice[] = [];
+  const changes: Change[] = [];
   let baseAt = 0;
   let targetAt = 0;
   while (baseAt < base.length || targetAt < target.length) {
@@ -110,16 +110,34 @@ export function treeDelta(base: Buffer, target: Buffer): Buffer {
     const order = baseOid < 0 ? 1 : targetOid < 0 ? -1 : compareEntriesAt(base, baseAt, target, targetAt);
     const baseEnd = order > 0 ? baseAt : baseOid + OID_BYTES;
     const targetEnd = order < 0 ? targetAt : targetOid + OID_BYTES;
-    const isSameHeader = order === 0 && isSame(base, baseAt, baseOid, target, targetAt, targetOid);
-    if (!isSameHeader) {
-      replace(splices, baseAt, baseEnd, target.subarray(targetAt, targetEnd));
+    if (order !== 0 || !isSame(base, baseAt, baseOid, target, targetAt, targetOid)) {
+      addChange(changes, { from: baseAt, to: baseEnd, targetFrom: targetAt, targetTo: targetEnd });
     } else if (!isSame(base, baseOid, baseEnd, target, targetOid, targetEnd)) {
-      replace(splices, baseOid, baseEnd, target.subarray(targetOid, targetEnd));
+      addChange(changes, { from: baseOid, to: baseEnd, targetFrom: targetOid, targetTo: targetEnd });
     }
     baseAt = baseEnd;
     targetAt = targetEnd;
   }
+  const splices = changes.map(({ from, to, targetFrom, targetTo }) => ({
+    at: from,
+    removed: to - from,
+    inserted: target.subarray(targetFrom, targetTo),
+  }));
   return encodeSpliceDelta(base.length, splices);
+}
+
+/** Bytes `from` … `to` of a base gave way to bytes `targetFrom` … `targetTo` of the target. */
+type Change = { from: number; to: number; targetFrom: number; targetTo: number };
+
+/** Adds a change, or lengthens the last one when nothing stands between the two. */
+function addChange(changes: Change[], change: Change): void {
+  const last = changes.at(-1);
+  if (last?.to === change.from && last.targetTo === change.targetFrom) {
+    last.to = change.to;
+    last.targetTo = change.targetTo;
+  } else {
+    changes.push(change);
+  }
 }
 
 function isSame(
@@ -135,17 +153,6 @@ function isSame(
     if (left[leftAt + each] !== right[rightAt + each]) return false;
   }
   return true;
-}
-
-/** Adds a splice, or lengthens the last one when it ends where this one begins. */
-function replace(splices: Splice[], from: number, to: number, inserted: Buffer): void {
-  const last = splices.at(-1);
-  if (last === undefined || last.at + last.removed < from) {
-    splices.push({ at: from, removed: to - from, inserted });
-    return;
-  }
-  last.removed += to - from;
-  if (inserted.length > 0) last.inserted = Buffer.concat([last.inserted, inserted]);
 }
 
 /** A place in a delta that is being read. */
