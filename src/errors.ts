@@ -11,6 +11,8 @@ export const HTTP_STATUS = {
   'token-needed': 401,
   /** the token is valid, its scopes do not cover the request */
   'out-of-scope': 403,
+  /** a form that is outdated, or that no page of ours sent */
+  'foreign-form': 403,
   /** the account or page does not exist (never used for documents: those answer by value) */
   'not-found': 404,
   /** the method is not defined for this kind of resource */

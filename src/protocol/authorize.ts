@@ -7,7 +7,6 @@ import { formatScopes, parseScopes, type Scope } from './scopes.ts';
 const MAX_QUERY_LENGTH = 12_288;
 const MAX_REDIRECT_LENGTH = 2048;
 const MAX_SCOPE_LENGTH = 2048;
-const MAX_SCOPES = 50;
 const MAX_STATE_LENGTH = 6144;
 
 /** Where an app wants to be sent back to, and thereby who it is: `client_id` is ignored, as section 10 demands. */
@@ -115,9 +114,7 @@ function parseScopeParameter(raw: string | undefined): readonly Scope[] {
   if (raw === undefined) throw fault('does not say what it wants access to (scope)');
   if (raw.length > MAX_SCOPE_LENGTH) throw fault('wants more than fits on a page (scope)');
   const scopes = parseScopes(raw);
-  if (!scopes || scopes.length === 0)
-    throw fault('says in a way that nobody understands what it wants access to (scope)');
-  if (scopes.length > MAX_SCOPES) throw fault('wants more than fits on a page (scope)');
+  if (!scopes) throw fault('says in a way that nobody understands what it wants access to (scope)');
   return scopes;
 }
 

@@ -1,0 +1,91 @@
+// All pages in one fastify instance. The composition root gives it every request that is not for storage; it
+// opens no port of its own.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import cookie from '@fastify/cookie';
+import formbody from '@fastify/formbody';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Accounts } from '../db/open-accounts.ts';
+import { makeSecret, type RandomBytes } from '../db/secrets.ts';
+import type { Log } from '../log.ts';
+import { registerAccount, type StoredAmounts } from './account.ts';
+import { registerAssets } from './assets.ts';
+import { registerAuthorize } from './authorize.ts';
+import { answerFailure, notFound } from './failures.ts';
+import { openForms } from './forms.ts';
+import { registerHealth } from './health.ts';
+import { registerLogin } from './login.ts';
+import { COMMON_HEADERS } from './page-headers.ts';
+import { type OriginSettings, originJudge } from './request-origin.ts';
+import { firstAccountPath, registerSignup } from './signup.ts';
+import { openThrottle } from './throttle.ts';
+import { registerVisitor } from './visitor.ts';
+import { registerWebfinger } from './webfinger.ts';
+
+const MAX_FORM_BYTES = 65_536;
+
+export type PagesSettings = OriginSettings & {
+  /** the account that `https://host/` stands for; undefined: the only one, if there is only one */
+  singleUser?: string | undefined;
+};
+
+export type PagesOptions = {
+  accounts: Accounts;
+  storage: StoredAmounts;
+  log: Log;
+  config: PagesSettings;
+  randomBytes: RandomBytes;
+  /** false: `/health` answers 503 */
+  isReady?: () => boolean;
+};
+
+export interface Pages {
+  readonly app: FastifyInstance;
+  /** Answers one request of a node:http server. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Path and query of the one-time link for the first account; undefined when there was an account already.
+      For the terminal only, never for a log. */
+  readonly firstAccountPath: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Makes the pages, ready to handle requests. */
+export async function buildPages(options: PagesOptions): Promise<Pages> {
+  const { accounts, storage, log, config, randomBytes, isReady = () => true } = options;
+  const { users, sessions, tokens } = accounts;
+  const app = fastify({
+    logger: false,
+    bodyLimit: MAX_FORM_BYTES,
+    frameworkErrors: (error, request, reply) => void answerFailure(log, error, request, reply),
+    routerOptions: { maxParamLength: 128 },
+  });
+  app.setErrorHandler((error, request, reply) => answerFailure(log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => answerFailure(log, notFound(), request, reply));
+  await app.register(cookie);
+  await app.register(formbody, { bodyLimit: MAX_FORM_BYTES });
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  registerVisitor(
+    app,
+    originJudge(config, (message) => log.warn(message)),
+    sessions,
+  );
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(COMMON_HEADERS);
+  });
+
+  const forms = openForms(randomBytes);
+  const firstSecret = (await users.count()) === 0 ? makeSecret(randomBytes) : undefined;
+  registerAssets(app);
+  registerHealth(app, { users, isReady });
+  registerWebfinger(app, { users, singleUser: config.singleUser, publicUrl: config.publicUrl });
+  registerAuthorize(app, { users, tokens, forms });
+  registerLogin(app, { users, sessions, forms, throttle: openThrottle() });
+  registerSignup(app, { users, sessions, forms, firstSecret });
+  registerAccount(app, { users, storage, forms });
+  await app.ready();
+  return {
+    app,
+    handle: (request, response) => app.routing(request, response),
+    firstAccountPath: firstSecret === undefined ? undefined : firstAccountPath(firstSecret),
+    close: () => app.close(),
+  };
+}

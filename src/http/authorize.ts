@@ -1,0 +1,114 @@
+// `/oauth/<user>/authorize`: an app asks, the user decides by a click, the browser goes back to the app with a
+// token or a refusal (the draft's section 10; RFC 6749, section 4.2). Until the user has decided, every fault is
+// shown here and nothing leads to the app (threats 1 and 33).
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Tokens } from '../db/tokens.ts';
+import type { Users } from '../db/users.ts';
+import { GitsteadError } from '../errors.ts';
+import {
+  type AuthorizeRequest,
+  deniedRedirect,
+  parseAuthorizeRequest,
+  tokenRedirect,
+} from '../protocol/authorize.ts';
+import { parseUserName, type UserName } from '../protocol/paths.ts';
+import { consentPage } from '../ui/consent.ts';
+import { type Forms, field } from './forms.ts';
+import { sendSignIn } from './login.ts';
+import { authorizePath } from './next-page.ts';
+import { redirectToApp, redirectWithin, sendPage } from './page-headers.ts';
+
+type ForUser = { Params: { user: string } };
+
+export function registerAuthorize(
+  app: FastifyInstance,
+  { users, tokens, forms }: { users: Users; tokens: Tokens; forms: Forms },
+): void {
+  app.get('/oauth/authorize', async (request, reply) => {
+    const query = rawQuery(request);
+    parseAuthorizeRequest(query);
+    return sendSignIn(request, reply, forms, { next: { kind: 'authorize', user: undefined, query } });
+  });
+
+  app.get<ForUser>('/oauth/:user/authorize', async (request, reply) => {
+    const user = await existingUser(request.params.user);
+    const query = rawQuery(request);
+    const authorize = parseAuthorizeRequest(query);
+    if (request.session?.user !== user) {
+      return sendSignIn(request, reply, forms, { next: { kind: 'authorize', user, query } });
+    }
+    return sendConsent(request, reply, user, authorize);
+  });
+
+  app.post<ForUser>('/oauth/:user/authorize', async (request, reply) => {
+    const user = await existingUser(request.params.user);
+    const query = rawQuery(request);
+    const authorize = parseAuthorizeRequest(query);
+    // the session ended while the page stood open
+    if (request.session?.user !== user) return redirectWithin(reply, authorizePath(user, query));
+    forms.check(request, consentPurpose(user, query));
+    switch (field(request, 'decision')) {
+      case 'deny':
+        return redirectToApp(reply, deniedRedirect(authorize));
+      case 'allow':
+        return redirectToApp(reply, tokenRedirect(authorize, await grant(user, authorize)));
+      default:
+        throw new GitsteadError('bad-request', 'The form says neither Allow nor Deny.');
+    }
+  });
+
+  async function existingUser(raw: string): Promise<UserName> {
+    const name = parseUserName(raw);
+    if (name === undefined || !(await users.find(name))) {
+      throw new GitsteadError('not-found', 'There is no such account on this server.');
+    }
+    return name;
+  }
+
+  async function grant(user: UserName, { redirect, scopes }: AuthorizeRequest): Promise<string> {
+    const { token } = await tokens.create({
+      user,
+      app: redirect.origin,
+      redirect: redirect.origin + redirect.path,
+      scopes,
+      expiresAt: undefined,
+      kind: 'implicit',
+    });
+    return token;
+  }
+
+  async function sendConsent(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: UserName,
+    { redirect, scopes }: AuthorizeRequest,
+  ): Promise<FastifyReply> {
+    const query = rawQuery(request);
+    const before = (await tokens.list(user)).find(({ app: origin }) => origin === redirect.origin);
+    const page = consentPage({
+      formToken: forms.token(request, reply, consentPurpose(user, query)),
+      redirect,
+      scopes,
+      address: `${user}@${request.origin.addressHost}`,
+      switchHref: authorizePath(undefined, query),
+      before: before && {
+        since: before.createdAt,
+        path: before.redirect?.slice(redirect.origin.length),
+        scopes: before.scopes,
+      },
+    });
+    return sendPage(reply, page, { formLeadsTo: redirect.origin, opensFromApps: true });
+  }
+}
+
+/** A form token is good for exactly the request that the page showed. */
+function consentPurpose(user: UserName, query: string): string {
+  return `decide ${user} ${query}`;
+}
+
+/** The query as it came: `state` must go back as it was written. */
+function rawQuery(request: FastifyRequest): string {
+  const url = request.raw.url ?? '';
+  const mark = url.indexOf('?');
+  return mark < 0 ? '' : url.slice(mark + 1);
+}

@@ -1,0 +1,87 @@
+// The first account: a new server prints a one-time link, and whoever opens it makes the account that administers
+// the server. The link's secret lives in memory only, is new at each start, and ends with the first account
+// (threat 36).
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { passwordFault } from '../db/passwords.ts';
+import type { Sessions } from '../db/sessions.ts';
+import type { Users } from '../db/users.ts';
+import { GitsteadError } from '../errors.ts';
+import { parseUserName } from '../protocol/paths.ts';
+import { type FirstAccountPage, firstAccountPage } from '../ui/first-account.ts';
+import { type Forms, field } from './forms.ts';
+import { startSession } from './login.ts';
+import { ACCOUNT_PAGE } from './next-page.ts';
+import { redirectWithin, sendPage } from './page-headers.ts';
+
+const FIRST_ACCOUNT = 'create the first account';
+
+export const NAME_RULE =
+  'A name has 1 to 63 lower-case letters, digits, dots, dashes and underscores, and begins with a letter or a digit.';
+
+export function registerSignup(
+  app: FastifyInstance,
+  {
+    users,
+    sessions,
+    forms,
+    firstSecret,
+  }: { users: Users; sessions: Sessions; forms: Forms; firstSecret: string | undefined },
+): void {
+  app.get('/signup', async (request, reply) => {
+    await checkLink(request);
+    return sendFirstAccount(request, reply, '');
+  });
+
+  app.post('/signup', async (request, reply) => {
+    await checkLink(request);
+    forms.check(request, FIRST_ACCOUNT);
+    const username = field(request, 'username').trim();
+    const password = field(request, 'password');
+    const name = parseUserName(username);
+    if (name === undefined)
+      return sendFirstAccount(request, reply, username, { field: 'username', message: NAME_RULE });
+    const fault = passwordFault(password);
+    if (fault !== undefined)
+      return sendFirstAccount(request, reply, name, { field: 'password', message: fault });
+    const user = await users.createFirst({ name, password });
+    if (!user) throw linkIsOver();
+    await startSession(request, reply, sessions, user);
+    return redirectWithin(reply, ACCOUNT_PAGE);
+  });
+
+  async function checkLink(request: FastifyRequest): Promise<void> {
+    const given = Buffer.from(String((request.query as Record<string, unknown>).first ?? ''));
+    const expected = Buffer.from(firstSecret ?? '');
+    const isRight =
+      expected.length > 0 && given.length === expected.length && timingSafeEqual(given, expected);
+    if (!isRight || (await users.count()) > 0) throw linkIsOver();
+  }
+
+  function sendFirstAccount(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    username: string,
+    error?: FirstAccountPage['error'],
+  ): FastifyReply {
+    const page = firstAccountPage({
+      formToken: forms.token(request, reply, FIRST_ACCOUNT),
+      username,
+      addressHost: request.origin.addressHost,
+      error,
+    });
+    return sendPage(reply, page, { status: error ? 400 : 200 });
+  }
+}
+
+/** The path of the link that a new server prints. */
+export function firstAccountPath(secret: string): string {
+  return `/signup?first=${secret}`;
+}
+
+function linkIsOver(): GitsteadError {
+  return new GitsteadError(
+    'not-found',
+    'This link does not work any more. If there is no account yet, restart the server: it prints a new one.',
+  );
+}
