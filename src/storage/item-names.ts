@@ -65,7 +65,7 @@ function shortHashForms(hash: string): string {
  * @throws bad-path when it is no item name, or its entry would be longer than MAX_ENTRY_BYTES
  */
 export function escapeName(name: string): string {
-  if (PLAIN.test(name) && name.length <= MAX_ENTRY_BYTES) return name;
+  if (name.length <= MAX_ENTRY_BYTES && PLAIN.test(name)) return name;
   if (!isItemName(name)) throw new GitsteadError('bad-path', 'this is no name for a document or folder');
   let entry = name.replace(ALWAYS_ESCAPED, escapeCharacter).replace(DROPPED_FROM_END, escapeCharacter);
   if (isSpecial(name)) {
@@ -81,7 +81,8 @@ export function escapeName(name: string): string {
 
 /** The item of a tree entry, or undefined when escapeName would not have made this entry. */
 export function unescapeName(entry: string): string | undefined {
-  if (PLAIN.test(entry) && entry.length <= MAX_ENTRY_BYTES) return entry;
+  if (entry.length > MAX_ENTRY_BYTES) return undefined;
+  if (PLAIN.test(entry)) return entry;
   const name = decodeEscapes(entry);
   if (name === undefined || !isItemName(name)) return undefined;
   try {
