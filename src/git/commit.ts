@@ -113,15 +113,16 @@ function decoderOf(encoding: string | undefined): (bytes: Buffer) => string {
   };
 }
 
-const PERSON_FORM = /^(.*?) ?<([^>]*)>?(?:.*?> *)?(?: *(-?\d{1,15}))?(?: +([+-]\d{4}))?/s;
+const PERSON_FORM = /^(.*?) ?<([^>]*)>?(?:.*?> *)?(?: *(-?\d+))?(?: +([+-]\d{4}))?/s;
 
 function parsePerson(text: string): Person {
   const parts = PERSON_FORM.exec(text);
   if (!parts) return { ...NOBODY, name: text.trim() };
+  const time = Number(parts[3] ?? 0);
   return {
     name: parts[1]!.trim(),
     email: parts[2]!.trim(),
-    time: parts[3] === undefined ? 0 : Number(parts[3]),
+    time: Number.isSafeInteger(time) ? time : 0,
     zone: parts[4] ?? '+0000',
   };
 }
