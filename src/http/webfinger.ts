@@ -49,7 +49,8 @@ export function registerWebfinger(
     const parsed = parseResource(resource);
     if (!parsed || !isOurs(parsed.host, request)) return undefined;
     const name = parsed.kind === 'account' ? parsed.name : await onlyUser();
-    return name !== undefined && parseUserName(name) && (await users.find(name))?.name;
+    if (name === undefined || parseUserName(name) === undefined) return undefined;
+    return (await users.find(name))?.name;
   }
 
   /** A host stands for a person when it has one: by the settings, or because there is only one account. */

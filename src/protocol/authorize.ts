@@ -34,7 +34,7 @@ export type AuthorizeRequest = {
  */
 export function parseAuthorizeRequest(rawQuery: string): AuthorizeRequest {
   if (rawQuery.length > MAX_QUERY_LENGTH) throw fault('is too long');
-  if (!/^[\x21-\x7e]*$/.test(rawQuery)) throw fault('has characters that no address may have');
+  if (!/^[!"$-~]*$/.test(rawQuery)) throw fault('has characters that no address may have');
   const parameters = readParameters(rawQuery);
   const redirect = parseRedirect(decodedValue(parameters, 'redirect_uri'));
   const responseType = decodedValue(parameters, 'response_type');

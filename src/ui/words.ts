@@ -13,7 +13,7 @@ export function formatSize(bytes: number): string {
     size /= 1024;
     unit++;
   } while (size >= 1023.5 && unit < UNITS.length - 1);
-  return `${size < 9.95 ? Number(size.toFixed(1)) : Math.round(size)} ${UNITS[unit]}`;
+  return `${size < 9.95 ? Number(size.toFixed(1)) : Math.round(size).toLocaleString('en')} ${UNITS[unit]}`;
 }
 
 /** `1 document`, `1,200 documents` */
