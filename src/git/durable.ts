@@ -26,6 +26,21 @@ export function writeFileDurably(path: string, bytes: string | Uint8Array, mode 
   }
 }
 
+/** As `writeFileDurably`, without blocking the event loop. */
+export async function writeFileDurablyAsync(
+  path: string,
+  bytes: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
+  const descriptor = openSync(path, 'w', mode);
+  try {
+    writeFileSync(descriptor, bytes);
+    await syncDescriptor(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Gives a file new content at once and durably: a reader sees the old bytes or the new ones, also after a crash. */
 export function replaceFile(path: string, bytes: string | Uint8Array, mode = 0o600): void {
   const staged = stagingPath(dirname(path));
