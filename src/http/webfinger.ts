@@ -38,10 +38,13 @@ export function registerWebfinger(
         return refuse(reply, 400, 'a resource is needed, once: ?resource=acct:NAME@HOST');
       const user = await userOf(resource, request);
       if (user === undefined) return refuse(reply, 404, 'there is no such account here');
-      return withCors(reply)
-        .type('application/jrd+json')
-        .header('cache-control', 'no-cache')
-        .send(JSON.stringify(filterLinks(recordOf(user, resource, request.origin), rels)));
+      return (
+        withCors(reply)
+          .type('application/jrd+json')
+          .header('cache-control', 'no-cache')
+          // as bytes: to a text fastify would add a charset, which this type has not
+          .send(Buffer.from(JSON.stringify(filterLinks(recordOf(user, resource, request.origin), rels))))
+      );
     });
   }
 
