@@ -74,5 +74,10 @@ export interface Storage extends AsyncDisposable {
   drain(user?: UserName, module?: string): Promise<void>;
   /** The bare repository on disk, undefined when there is none. */
   repositoryFolder(user: UserName, module: string): string | undefined;
+  /** Every repository on disk, of one user or of all. */
+  repositories(user?: UserName): { user: UserName; module: string; folder: string }[];
+  /** Makes the index rows anew from the repositories, of one user or of all. */
+  reindex(user?: UserName): Promise<{ repositories: number; documents: number }>;
+  /** Takes a user's repositories and rows away for good. */
   removeUser(user: UserName): Promise<void>;
 }

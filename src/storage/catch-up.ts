@@ -1,0 +1,215 @@
+// Catch-up: index rows for what stands in the repository but not in the index: after a push, a crash, or when the
+// index was made anew. The trees of the commit that the rows equal and of the newest one are compared; when a
+// document was last written is found by walking the commits between the two.
+import type { DocumentRow } from '../db/documents.ts';
+import type { FolderRow } from '../db/folders.ts';
+import type { Index, IndexChange } from '../db/open-index.ts';
+import { GitsteadError } from '../errors.ts';
+import { parseCommit } from '../git/commit.ts';
+import { walkCommits } from '../git/history.ts';
+import type { Oid } from '../git/object-id.ts';
+import { parseTree, type TreeEntry } from '../git/tree.ts';
+import { diffTrees } from '../git/tree-diff.ts';
+import type { Log } from '../log.ts';
+import { formatHttpDate } from '../protocol/http-date.ts';
+import { parseCommitMessage } from './commit-message.ts';
+import { emptyTypes, type FolderTypes, TYPES_FILE, typeOf } from './content-types.ts';
+import { itemOf, type ReadObject, readKind, readTypes, rootRow, rowBelow } from './folder-trees.ts';
+import { unescapeName } from './item-names.ts';
+import { type OpenRepository, readObject } from './open-repository.ts';
+import { documentTag } from './turn.ts';
+
+/** The loop is given up to others after so much work at a stretch. */
+const SLICE_MS = 5;
+
+type Found = {
+  repository: OpenRepository;
+  index: Index;
+  read: ReadObject;
+  folders: { row: FolderRow; tree: string | null }[];
+  documents: { folder: FolderRow; name: string; document: DocumentRow | null }[];
+  /** documents whose date is wanted, by path */
+  undated: Map<string, DocumentRow>;
+};
+
+/**
+ * Brings the index to the repository's newest commit, in one transaction.
+ * @throws corrupt when an object is missing or unreadable
+ */
+export async function catchUp(engine: { index: Index; log: Log }, repository: OpenRepository): Promise<void> {
+  const { index } = engine;
+  const target = repository.head;
+  if (repository.indexed === null) index.repositories.clear(repository.row);
+  const found: Found = {
+    repository,
+    index,
+    read: (oid) => readObject(repository, oid),
+    folders: [],
+    documents: [],
+    undated: new Map(),
+  };
+  if (target !== null) {
+    const before =
+      repository.indexed === null
+        ? undefined
+        : commitTree(readKind(found.read, repository.indexed, 'commit'));
+    const after = commitTree(readKind(found.read, target, 'commit'));
+    const slice = startSlice();
+    await compareFolder(found, rootRow(), before, after, slice);
+    await dateDocuments(found, target, repository.indexed, slice);
+  }
+  found.folders.sort((a, b) => a.row.path.length - b.row.path.length);
+  const change: IndexChange = {
+    repository: repository.row,
+    head: target,
+    folders: found.folders,
+    documents: found.documents,
+  };
+  index.apply([change]);
+  repository.indexed = target;
+  repository.root = undefined;
+}
+
+/** The root tree of a commit's body. */
+export function commitTree(body: Buffer): Oid {
+  return parseCommit(body).tree;
+}
+
+type Slice = { rest(): Promise<void> | undefined };
+
+function startSlice(): Slice {
+  let start = performance.now();
+  return {
+    rest() {
+      if (performance.now() - start < SLICE_MS) return undefined;
+      return new Promise((resolve) =>
+        setImmediate(() => {
+          start = performance.now();
+          resolve();
+        }),
+      );
+    },
+  };
+}
+
+/**
+ * Compares one folder with what the index has of it, and those below it.
+ * @returns true when a document stands in it or below it afterwards
+ */
+async function compareFolder(
+  found: Found,
+  row: FolderRow,
+  before: Oid | undefined,
+  after: Oid | undefined,
+  slice: Slice,
+): Promise<boolean> {
+  await slice.rest();
+  const old = readItems(found.read, before);
+  const now = readItems(found.read, after);
+  let holdsDocument = false;
+  for (const [name, entry] of now.items) {
+    const was = old.items.get(name);
+    if (itemOf(entry).kind === 'folder') {
+      const wasFolder = was && itemOf(was).kind === 'folder' ? was.oid : undefined;
+      if (was && wasFolder === undefined) removeDocument(found, row, name);
+      if (await compareChild(found, row, name, wasFolder, entry.oid, slice)) holdsDocument = true;
+      continue;
+    }
+    if (was && itemOf(was).kind === 'folder')
+      await compareFolder(found, rowBelow(row, name), was.oid, undefined, slice);
+    holdsDocument = true;
+    const type = typeOf(now.types, entry.name);
+    const wasSame =
+      was?.oid === entry.oid && itemOf(was).kind === 'document' && typeOf(old.types, entry.name) === type;
+    if (!wasSame) putDocument(found, row, name, entry, type);
+  }
+  for (const [name, entry] of old.items) {
+    if (now.items.has(name)) continue;
+    if (itemOf(entry).kind === 'folder')
+      await compareFolder(found, rowBelow(row, name), entry.oid, undefined, slice);
+    else removeDocument(found, row, name);
+  }
+  if (before !== after) found.folders.push({ row, tree: holdsDocument ? after! : null });
+  return holdsDocument;
+}
+
+async function compareChild(
+  found: Found,
+  parent: FolderRow,
+  name: string,
+  before: Oid | undefined,
+  after: Oid,
+  slice: Slice,
+): Promise<boolean> {
+  const row = rowBelow(parent, name);
+  if (before === after) return found.index.folders.find(found.repository.row, row.path) !== undefined;
+  return compareFolder(found, row, before, after, slice);
+}
+
+type Items = { items: Map<string, TreeEntry>; types: FolderTypes };
+
+/** The documents and folders of a tree by decoded name. What no item name stands for (a link, a foreign spelling) is not served. */
+function readItems(read: ReadObject, tree: Oid | undefined): Items {
+  const items = new Map<string, TreeEntry>();
+  let types = emptyTypes();
+  if (tree === undefined) return { items, types };
+  for (const entry of parseTree(readKind(read, tree, 'tree'))) {
+    const { kind } = itemOf(entry);
+    if (kind === 'other') continue;
+    if (entry.name === TYPES_FILE) {
+      if (kind === 'document') types = readTypes(read, entry.oid);
+      continue;
+    }
+    const name = unescapeName(entry.name);
+    if (name !== undefined) items.set(name, entry);
+  }
+  return { items, types };
+}
+
+function putDocument(found: Found, folder: FolderRow, name: string, entry: TreeEntry, type: string): void {
+  const stat = found.repository.pack?.builder.read(entry.oid);
+  const size = stat ? stat.body.length : found.repository.store.stat(entry.oid)?.size;
+  if (size === undefined) throw new GitsteadError('corrupt', `the blob ${entry.oid} is missing`);
+  const document = { etag: documentTag(entry.oid, type), type, size, modified: '' };
+  found.documents.push({ folder, name, document });
+  found.undated.set(rowBelow(folder, name).path, document);
+}
+
+function removeDocument(found: Found, folder: FolderRow, name: string): void {
+  found.documents.push({ folder, name, document: null });
+}
+
+/**
+ * Dates the documents by the newest commit that wrote each: by the subject where the commit is one of ours (a PUT of
+ * what stood already changes no tree), by the trees' difference elsewhere. Merges only pass on what others wrote.
+ */
+async function dateDocuments(found: Found, from: Oid, until: Oid | null, slice: Slice): Promise<void> {
+  const { read, undated } = found;
+  const isKnown = (oid: Oid) => oid === until;
+  let newest: string | undefined;
+  for (const { commit } of walkCommits(read, from, isKnown)) {
+    if (undated.size === 0) return;
+    const rest = slice.rest();
+    if (rest) await rest;
+    const date = formatHttpDate(commit.committer.time * 1000);
+    newest ??= date;
+    if (commit.parents.length > 1) continue;
+    const written =
+      commit.committer.name === 'Gitstead' ? parseCommitMessage(commit.message)?.path : undefined;
+    if (written !== undefined && give(undated, written, date)) continue;
+    const parent = commit.parents[0];
+    const before = parent === undefined ? undefined : commitTree(readKind(read, parent, 'commit'));
+    for (const { path, after } of diffTrees(read, before, commit.tree)) {
+      if (after) give(undated, path.map((part) => unescapeName(part) ?? part).join('/'), date);
+    }
+  }
+  for (const document of undated.values()) document.modified = newest ?? formatHttpDate(0);
+}
+
+function give(undated: Map<string, DocumentRow>, path: string, date: string): boolean {
+  const document = undated.get(path);
+  if (!document) return false;
+  document.modified = date;
+  undated.delete(path);
+  return true;
+}

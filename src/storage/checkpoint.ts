@@ -1,0 +1,116 @@
+// A checkpoint: the open pack, sealed between two turns, becomes a pack with its index on disk, and main moves to
+// the newest commit: from then on stock git sees what was acknowledged. Nothing is synced here: the journal holds
+// it all until its segment is settled.
+import { rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { placeFile, stagingPath, syncFile, syncFolder } from '../git/durable.ts';
+import { dropKeep, keepPack, packFile, packFolder, removePack } from '../git/pack-files.ts';
+import { MAIN, moveRef, readRef, refStamp, releaseRefLock, syncRef } from '../git/refs.ts';
+import { CORNER } from '../git/repository.ts';
+import { placeSpool } from '../git/spool-pack.ts';
+import { hasPending, type OpenPack, type OpenRepository } from './open-repository.ts';
+import type { Passing } from './stop-points.ts';
+
+/** Larger packs are written without blocking the event loop. */
+const WRITE_ASIDE_ABOVE_BYTES = 1 << 20;
+
+/** How long the lock stays free after a checkpoint, so that a `git push` into the folder gets its turn. */
+const FREE_LOCK_MS = 2;
+
+/**
+ * Moves pending commits into a pack and the ref to the newest of them. On an error everything stays pending, and it may
+ * be tried again.
+ * @returns false when main is not where it was when the turn began (a program that ignores git's lock moved it)
+ */
+export async function checkpoint(repository: OpenRepository, passing: Passing): Promise<boolean> {
+  const pack = repository.pack;
+  if (!pack || !hasPending(repository)) {
+    releaseLock(repository);
+    return true;
+  }
+  placeSpooled(repository, pack, passing);
+  const { pack: bytes, index } = pack.builder.finish();
+  await writePack(repository.folder, pack.name, bytes, index, passing);
+  if ((readRef(repository.folder, MAIN) ?? null) !== repository.refHead) return false;
+  moveRef(repository.folder, repository.head!);
+  passing('checkpoint.ref-moved');
+  dropKeep(repository.folder, pack.name);
+  for (const spool of pack.spooled) dropKeep(repository.folder, spool.name);
+  repository.store.addPack(pack.name, index);
+  repository.pack = undefined;
+  repository.refHead = repository.head;
+  repository.locked = false;
+  repository.freeUntil = performance.now() + FREE_LOCK_MS;
+  noteStamp(repository);
+  return true;
+}
+
+/** Gives the lock back when nothing is pending under it. */
+export function releaseLock(repository: OpenRepository): void {
+  if (!repository.locked) return;
+  releaseRefLock(repository.folder);
+  repository.locked = false;
+}
+
+export function noteStamp(repository: OpenRepository): void {
+  repository.stamp = refStamp(repository.folder, MAIN);
+  repository.stampedAt = performance.now();
+}
+
+/** Spooled bodies into objects/: at once after their turn is durable, or again at the checkpoint if that failed. */
+export function placeSpooled(repository: OpenRepository, pack: OpenPack, passing: Passing): void {
+  for (const spool of pack.spooled) {
+    if (pack.placed.has(spool.name)) continue;
+    placeSpool(repository.folder, spool);
+    pack.placed.add(spool.name);
+    repository.store.rescan();
+    passing('checkpoint.spool-placed');
+  }
+}
+
+/**
+ * A pack and its index under objects/pack, with a `.keep` beside them that stays until the ref has moved: without it a
+ * `git gc` or `repack -ad` would delete what no ref reaches yet.
+ */
+export async function writePack(
+  folder: string,
+  name: string,
+  bytes: Buffer,
+  index: Buffer,
+  passing: Passing,
+): Promise<void> {
+  const path = packFile(folder, name, 'pack');
+  const staged = stagingPath(`${folder}/${CORNER}`);
+  keepPack(folder, name);
+  rmSync(path, { force: true }); // of an attempt that came no further
+  try {
+    if (bytes.length > WRITE_ASIDE_ABOVE_BYTES) await writeFile(path, bytes, { mode: 0o400 });
+    else writeFileSync(path, bytes, { mode: 0o400 });
+    passing('checkpoint.pack-written');
+    writeFileSync(staged, index, { mode: 0o400 });
+    placeFile(staged, packFile(folder, name, 'idx'));
+    passing('checkpoint.index-written');
+  } catch (error) {
+    rmSync(staged, { force: true });
+    removePack(folder, name);
+    dropKeep(folder, name);
+    throw error;
+  }
+}
+
+/** Waits until the named packs, the folder that lists them, and main are on the disk. A pack that is gone was merged, durably. */
+export async function syncPacks(folder: string, names: Iterable<string>): Promise<void> {
+  for (const name of names) {
+    for (const ending of ['pack', 'idx']) await ignoreAbsence(syncFile(packFile(folder, name, ending)));
+  }
+  await syncFolder(packFolder(folder));
+  await syncRef(folder);
+}
+
+async function ignoreAbsence(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

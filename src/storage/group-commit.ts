@@ -1,0 +1,68 @@
+// Makes the turns of all ready repositories durable together: one append and one fdatasync for the group, then
+// one index transaction. While a group is on its way, the next one gathers.
+import type { Index, IndexChange } from '../db/open-index.ts';
+import type { Log } from '../log.ts';
+import type { Journal } from './journal.ts';
+import type { TurnRecord } from './journal-format.ts';
+import type { Passing } from './stop-points.ts';
+
+export type ReadyTurn = { record: TurnRecord; change: IndexChange };
+
+export interface GroupCommit {
+  /**
+   * Resolves when the turn is on disk: `indexed`, or `behind` when the index could not be written (the
+   * write stands; the repository must catch up before it answers again). Rejects when the journal failed:
+   * then nothing of the turn stands.
+   */
+  commit(turn: ReadyTurn): Promise<'indexed' | 'behind'>;
+  /** true while turns are on their way */
+  busy(): boolean;
+}
+
+type Waiting = ReadyTurn & {
+  resolve: (outcome: 'indexed' | 'behind') => void;
+  reject: (error: unknown) => void;
+};
+
+export function openGroupCommit(journal: Journal, index: Index, log: Log, passing: Passing): GroupCommit {
+  let waiting: Waiting[] = [];
+  let running = false;
+
+  async function run(): Promise<void> {
+    running = true;
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      try {
+        await journal.append(group.map(({ record }) => record));
+      } catch (error) {
+        for (const turn of group) turn.reject(error);
+        continue;
+      }
+      const outcome = writeIndex(group);
+      for (const turn of group) turn.resolve(outcome);
+    }
+    running = false;
+  }
+
+  function writeIndex(group: readonly Waiting[]): 'indexed' | 'behind' {
+    try {
+      index.apply(group.map(({ change }) => change));
+      passing('index.applied');
+      return 'indexed';
+    } catch (error) {
+      log.error({ err: error }, 'the index could not be written; the repositories concerned catch up');
+      return 'behind';
+    }
+  }
+
+  return {
+    commit(turn) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ ...turn, resolve, reject });
+        if (!running) void run();
+      });
+    },
+    busy: () => running,
+  };
+}

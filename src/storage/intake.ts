@@ -1,0 +1,96 @@
+// Bodies in: a request's bytes become a blob before their turn comes, so that a slow uploader holds nothing.
+// Up to 1 MiB in memory; beyond that spooled into the repository's own corner as a one-object pack, fsynced.
+import { GitsteadError } from '../errors.ts';
+import { hashObject, type Oid } from '../git/object-id.ts';
+import { type SpooledBlob, spoolBlob } from '../git/spool-pack.ts';
+import { packObjectStream, STORE_BELOW_BYTES } from '../git/zlib.ts';
+
+export const SPOOL_ABOVE_BYTES = 1 << 20;
+
+export type TakenBody =
+  | {
+      kind: 'inline';
+      oid: Oid;
+      size: number;
+      bytes: Buffer /** deflated ahead; undefined: small */;
+      stream: Buffer | undefined;
+    }
+  | { kind: 'spooled'; oid: Oid; size: number; spool: SpooledBlob };
+
+/**
+ * Reads a body to its end.
+ * @param length what the request says it is, in bytes; undefined: chunked
+ * @param limit the largest document taken, in bytes
+ * @param openSpool the repository folder to spool into; asked only when the body is large
+ * @throws too-large; bad-request when the body is shorter or longer than said, or breaks off (nothing is left of it)
+ */
+export async function takeBody(
+  source: AsyncIterable<Buffer>,
+  length: number | undefined,
+  limit: number,
+  openSpool: () => string,
+): Promise<TakenBody> {
+  if (length !== undefined && length > limit) throw tooLarge(limit);
+  if (length !== undefined && length > SPOOL_ABOVE_BYTES) return spool(source, length, limit, openSpool);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const reading = source[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await next(reading);
+    if (done) break;
+    chunks.push(value);
+    size += value.length;
+    if (length !== undefined && size > length) throw wrongLength(length);
+    if (size > limit) throw tooLarge(limit);
+    if (size > SPOOL_ABOVE_BYTES) return spool(rejoin(chunks, reading), length, limit, openSpool);
+  }
+  if (length !== undefined && size !== length) throw wrongLength(length);
+  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+  return inlineBody(hashObject('blob', bytes), bytes);
+}
+
+/** Bodies above 512 bytes are deflated here, ahead of their turn. */
+export function inlineBody(oid: Oid, bytes: Buffer): TakenBody {
+  const stream = bytes.length < STORE_BELOW_BYTES ? undefined : packObjectStream(bytes);
+  return { kind: 'inline', oid, size: bytes.length, bytes, stream };
+}
+
+async function next(reading: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+  try {
+    return await reading.next();
+  } catch (error) {
+    throw new GitsteadError('bad-request', 'the body broke off before its end; nothing of it was kept', {
+      cause: error,
+    });
+  }
+}
+
+async function spool(
+  source: AsyncIterable<Buffer>,
+  length: number | undefined,
+  limit: number,
+  openSpool: () => string,
+): Promise<TakenBody> {
+  const spooled = await spoolBlob(openSpool(), source, length, limit);
+  return { kind: 'spooled', oid: spooled.oid, size: spooled.size, spool: spooled };
+}
+
+async function* rejoin(chunks: Buffer[], reading: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* chunks.splice(0);
+  for (;;) {
+    const { done, value } = await next(reading);
+    if (done) return;
+    yield value;
+  }
+}
+
+function tooLarge(limit: number): GitsteadError {
+  return new GitsteadError('too-large', `documents here may have at most ${limit} bytes`);
+}
+
+function wrongLength(length: number): GitsteadError {
+  return new GitsteadError(
+    'bad-request',
+    `the body does not have the ${length} bytes that Content-Length says`,
+  );
+}

@@ -1,0 +1,354 @@
+// A repository's queue: one turn at a time, checkpoints between turns, catch-up before a turn where somebody else
+// wrote. The order of a write's steps reads top to bottom in `runTurn`.
+import type { Index } from '../db/open-index.ts';
+import { asGitsteadError, GitsteadError } from '../errors.ts';
+import type { Oid } from '../git/object-id.ts';
+import { MAIN, readRef, takeRefLock } from '../git/refs.ts';
+import type { Log } from '../log.ts';
+import { catchUp, commitTree } from './catch-up.ts';
+import { checkpoint, noteStamp, placeSpooled, releaseLock } from './checkpoint.ts';
+import { loadFolder, readKind, rootRow } from './folder-trees.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { mergeForeignHead } from './merge-heads.ts';
+import { hasPending, type Job, type OpenRepository, openPack, readObject } from './open-repository.ts';
+import type { RootGates } from './root-gate.ts';
+import type { Passing } from './stop-points.ts';
+import { type Turn, takeTurn } from './turn.ts';
+import { type OutsideRules, outsideRules } from './turn-rules.ts';
+
+/** From the first journaled commit to the checkpoint; half of it is what git's view lags behind at the median. */
+const CHECKPOINT_AFTER_MS = 30;
+/** A pack of this size is sealed at the turn's end, whatever its age. */
+const CHECKPOINT_ABOVE_BYTES = 16 << 20;
+/** All unpacked commits together; above it every repository seals its pack before it takes another turn. */
+const PENDING_LIMIT_BYTES = 64 << 20;
+const MAX_TURN_WRITES = 512;
+const MAX_TURN_BYTES = 8 << 20;
+const MAX_LOCK_WAIT_MS = 5000;
+const LOCK_AGAIN_MS = 2;
+const CHECKPOINT_AGAIN_MS = 250;
+/** The quiet-time rule: no write was answered for so long, and none is under way. */
+const QUIET_AFTER_MS = 5;
+/** An answer waits no longer than this for its checkpoint. */
+const QUIET_WAIT_MS = 50;
+
+export type Engine = {
+  index: Index;
+  commits: GroupCommit;
+  gates: RootGates;
+  log: Log;
+  passing: Passing;
+  now: () => number;
+  host: string;
+  /** bytes of all open packs */
+  pendingBytes: number;
+  /** turns under way in all repositories */
+  turns: number;
+  /** monotonic milliseconds of the last answer to a write */
+  answeredAt: number;
+  /** called after each checkpoint: packs may want merging */
+  checkpointed: (repository: OpenRepository) => void;
+};
+
+type WriteJob = Extract<Job, { kind: 'write' }>;
+
+export function enqueue(engine: Engine, repository: OpenRepository, job: Job): void {
+  repository.jobs.push(job);
+  wake(engine, repository);
+}
+
+function wake(engine: Engine, repository: OpenRepository): void {
+  if (repository.running) return;
+  repository.running = true;
+  // what arrives in the same round of the event loop shares the turn
+  setImmediate(() => void run(engine, repository));
+}
+
+async function run(engine: Engine, repository: OpenRepository): Promise<void> {
+  clearTimeout(repository.timer);
+  repository.timer = undefined;
+  let again: number | undefined;
+  while (repository.jobs.length > 0 || isDue(engine, repository)) {
+    try {
+      await step(engine, repository);
+    } catch (error) {
+      engine.log.error(
+        { err: error, user: repository.user, module: repository.module },
+        'a repository cannot be written now',
+      );
+      refuseAll(repository, error);
+      again = CHECKPOINT_AGAIN_MS;
+      break;
+    }
+  }
+  repository.running = false;
+  const since = repository.pack?.since;
+  if (since === undefined) return;
+  again ??= Math.max(0, since + CHECKPOINT_AFTER_MS - performance.now());
+  repository.timer = setTimeout(() => wake(engine, repository), again);
+}
+
+async function step(engine: Engine, repository: OpenRepository): Promise<void> {
+  if (isDue(engine, repository)) await seal(engine, repository);
+  const job = repository.jobs[0];
+  if (!job) return;
+  if (job.kind === 'write') {
+    await runTurn(engine, repository);
+    return;
+  }
+  repository.jobs.shift();
+  try {
+    if (job.kind === 'drain') await seal(engine, repository);
+    else await lookAtRef(engine, repository);
+    job.resolve();
+  } catch (error) {
+    job.reject(error);
+    throw error;
+  }
+}
+
+function isDue(engine: Engine, repository: OpenRepository): boolean {
+  const pack = repository.pack;
+  if (pack?.since === undefined) return false;
+  return (
+    performance.now() - pack.since >= CHECKPOINT_AFTER_MS ||
+    pack.builder.length > CHECKPOINT_ABOVE_BYTES ||
+    engine.pendingBytes > PENDING_LIMIT_BYTES
+  );
+}
+
+/** Pending commits to a pack and the ref; where main was moved by a program that ignores locks, merged with what it moved to. */
+async function seal(engine: Engine, repository: OpenRepository): Promise<void> {
+  const bytes = repository.pack?.builder.length ?? 0;
+  if (!(await checkpoint(repository, engine.passing))) await mergeForeignHead(engine, repository);
+  engine.pendingBytes -= bytes;
+  engine.checkpointed(repository);
+}
+
+async function runTurn(engine: Engine, repository: OpenRepository): Promise<void> {
+  const wasQuiet = noWriteUnderWay(engine);
+  engine.turns++;
+  try {
+    await beginTurn(engine, repository);
+    const jobs = takeJobs(repository);
+    const rules = outsideRules(
+      engine.index,
+      repository,
+      jobs.map(({ write }) => write),
+    );
+    const leaveGate = rules.needsGate ? await engine.gates.enter(repository.user) : () => {};
+    let results: Turn['results'];
+    try {
+      results = await judgeAndCommit(engine, repository, jobs, rules);
+    } catch (error) {
+      for (const job of jobs) job.reject(refusal(error));
+      throw error;
+    } finally {
+      leaveGate();
+    }
+    const isQuiet = wasQuiet && repository.jobs.length === 0 && engine.turns === 1;
+    const sealed = isQuiet ? sealQuietly(engine, repository) : undefined;
+    if (sealed) await Promise.race([sealed, pause(QUIET_WAIT_MS)]);
+    answer(engine, jobs, results);
+    await sealed;
+    if (!hasPending(repository)) releaseLock(repository);
+  } finally {
+    engine.turns--;
+  }
+}
+
+/** Git's lock, then the ref, then catch-up: nobody else can move main until the checkpoint. */
+async function beginTurn(engine: Engine, repository: OpenRepository): Promise<void> {
+  if (repository.locked) return;
+  await takeLock(repository);
+  try {
+    await lookAtRef(engine, repository);
+  } catch (error) {
+    releaseLock(repository);
+    throw error;
+  }
+}
+
+async function takeLock(repository: OpenRepository): Promise<void> {
+  const start = performance.now();
+  if (repository.freeUntil > start) await pause(repository.freeUntil - start);
+  for (;;) {
+    const outcome = takeRefLock(repository.folder);
+    if (outcome !== 'held-by-other') break;
+    if (performance.now() - start > MAX_LOCK_WAIT_MS) {
+      throw new GitsteadError(
+        'not-ready',
+        'another program holds the lock on main; delete refs/heads/main.lock if none runs',
+      );
+    }
+    await pause(LOCK_AGAIN_MS);
+  }
+  repository.locked = true;
+}
+
+/** Reads main and catches the index up when it is elsewhere than the index. Nothing is pending here, or nobody else can have moved it. */
+async function lookAtRef(engine: Engine, repository: OpenRepository): Promise<void> {
+  if (hasPending(repository)) {
+    // our lock is on main: only the index can be behind
+    if (repository.indexed !== repository.head) await catchUp(engine, repository);
+    return;
+  }
+  noteStamp(repository);
+  const head = readRef(repository.folder, MAIN) ?? null;
+  if (head === null && repository.head !== null) {
+    throw new GitsteadError('not-ready', 'the branch main is gone from this repository');
+  }
+  if (head !== repository.head) repository.root = undefined;
+  repository.head = head;
+  repository.refHead = head;
+  if (repository.indexed !== head) {
+    repository.store.rescan();
+    await catchUp(engine, repository);
+  }
+  repository.fault = undefined;
+}
+
+function takeJobs(repository: OpenRepository): WriteJob[] {
+  const jobs: WriteJob[] = [];
+  let bytes = 0;
+  for (const job of repository.jobs) {
+    if (job.kind !== 'write' || jobs.length >= MAX_TURN_WRITES || bytes > MAX_TURN_BYTES) break;
+    jobs.push(job);
+    const body = job.write.document?.body;
+    if (body?.kind === 'inline') bytes += body.stream?.length ?? body.size;
+  }
+  repository.jobs.splice(0, jobs.length);
+  return jobs;
+}
+
+/** Judged and made into commits, then journaled and indexed; adopted only once it is durable. */
+async function judgeAndCommit(
+  engine: Engine,
+  repository: OpenRepository,
+  jobs: readonly WriteJob[],
+  rules: OutsideRules,
+): Promise<Turn['results']> {
+  repository.pack ??= openPack();
+  const { pack } = repository;
+  const mark = pack.builder.mark();
+  const packOffset = pack.builder.length;
+  const now = engine.now();
+  try {
+    repository.root ??= loadRoot(repository);
+    const turn = takeTurn(
+      {
+        root: repository.root,
+        head: repository.head,
+        pack: pack.builder,
+        read: (oid) => readObject(repository, oid),
+        host: engine.host,
+        now,
+        clashesOutside: rules.clashesOutside,
+        checkQuota: rules.checkQuota,
+      },
+      jobs.map(({ write }) => write),
+    );
+    if (turn.head === repository.head || turn.head === null) return turn.results;
+    engine.passing('turn.judged');
+    const spooled = acceptedSpools(jobs, turn);
+    const outcome = await engine.commits.commit({
+      record: {
+        user: repository.user,
+        module: repository.module,
+        oldHead: repository.head,
+        newHead: turn.head,
+        packName: pack.name,
+        packOffset,
+        spooled: spooled.map(({ name }) => name),
+        time: now,
+        entries: pack.builder.bytesSince(mark),
+      },
+      change: {
+        repository: repository.row,
+        head: turn.head,
+        folders: turn.folders,
+        documents: turn.documents,
+      },
+    });
+    repository.head = turn.head;
+    pack.since ??= performance.now();
+    pack.spooled.push(...spooled);
+    engine.pendingBytes += pack.builder.length - packOffset;
+    if (outcome === 'indexed') repository.indexed = turn.head;
+    else repository.fault = { reason: 'its index is behind', at: performance.now() };
+    placeQuietly(engine, repository);
+    return turn.results;
+  } catch (error) {
+    pack.builder.rewind(mark);
+    repository.root = undefined;
+    throw error;
+  }
+}
+
+function loadRoot(repository: OpenRepository) {
+  const read = (oid: Oid) => readObject(repository, oid);
+  const tree = repository.head === null ? undefined : commitTree(readKind(read, repository.head, 'commit'));
+  return loadFolder(read, tree, rootRow());
+}
+
+function acceptedSpools(jobs: readonly WriteJob[], turn: Turn) {
+  return jobs.flatMap(({ write }, position) => {
+    const result = turn.results[position]!;
+    const accepted = !(result instanceof Error) && (result.kind === 'created' || result.kind === 'updated');
+    return accepted && write.document?.body.kind === 'spooled' ? [write.document.body.spool] : [];
+  });
+}
+
+/** The write stands whatever happens here: the checkpoint tries again. */
+function placeQuietly(engine: Engine, repository: OpenRepository): void {
+  try {
+    if (repository.pack) placeSpooled(repository, repository.pack, engine.passing);
+  } catch (error) {
+    engine.log.warn(
+      { err: error, user: repository.user, module: repository.module },
+      'a large document waits to be put into place',
+    );
+  }
+}
+
+async function sealQuietly(engine: Engine, repository: OpenRepository): Promise<void> {
+  try {
+    await seal(engine, repository);
+  } catch (error) {
+    engine.log.warn(
+      { err: error, user: repository.user, module: repository.module },
+      'a checkpoint failed; it is tried again',
+    );
+  }
+}
+
+function noWriteUnderWay(engine: Engine): boolean {
+  return (
+    engine.turns === 0 && !engine.commits.busy() && performance.now() - engine.answeredAt > QUIET_AFTER_MS
+  );
+}
+
+function answer(engine: Engine, jobs: readonly WriteJob[], results: Turn['results']): void {
+  engine.answeredAt = performance.now();
+  for (const [position, job] of jobs.entries()) {
+    const result = results[position]!;
+    if (result instanceof Error) job.reject(result);
+    else job.resolve(result);
+  }
+}
+
+function refuseAll(repository: OpenRepository, error: unknown): void {
+  for (const job of repository.jobs.splice(0)) job.reject(refusal(error));
+}
+
+/** A repository that does not verify is not ready, rather than the request's fault. */
+function refusal(error: unknown): GitsteadError {
+  const known = asGitsteadError(error);
+  return known.code === 'corrupt'
+    ? new GitsteadError('not-ready', 'this repository cannot be read', { cause: error })
+    : known;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,157 @@
+// Reads: a document's row from the index, its bytes from memory, pending commits or disk. Looks at the ref at most once
+// a second, so that a push is noticed, and answers 503 while a repository is not ready.
+import type { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
+import { GitsteadError } from '../errors.ts';
+import type { Oid } from '../git/object-id.ts';
+import { MAIN, refStamp } from '../git/refs.ts';
+import { type DocumentPath, type FolderPath, ROOT_MODULE } from '../protocol/paths.ts';
+import { readKind } from './folder-trees.ts';
+import type { Listings } from './listings.ts';
+import { type OpenRepository, readObject } from './open-repository.ts';
+import { type Engine, enqueue } from './queue.ts';
+import type { Registry } from './registry.ts';
+import { blobOfTag } from './turn.ts';
+import type { ByteRange, DocumentInfo, Storage } from './types.ts';
+
+const LOOK_AT_REF_AFTER_MS = 1000;
+/** Larger bodies are streamed, and never kept in memory. */
+const KEEP_UP_TO_BYTES = 256 << 10;
+
+export type ReadsOptions = { engine: Engine; registry: Registry; listings: Listings; cacheBytes: number };
+
+export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' | 'listing'> {
+  /** keeps a body that was just written */
+  keep(blob: Oid, bytes: Buffer): void;
+  /** waits until the index has what the repository has; throws not-ready or corrupt when it cannot */
+  whenReady(user: string, module: string): Promise<void>;
+}
+
+export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptions): Reads {
+  const bodies = new LRUCache<string, Buffer>({
+    maxSize: cacheBytes,
+    sizeCalculation: (bytes) => bytes.length + 100,
+  });
+
+  /** undefined: there is no such repository */
+  function ready(user: string, module: string): OpenRepository | undefined | Promise<OpenRepository> {
+    const repository = registry.find(user, module);
+    if (!repository) return undefined;
+    noticePush(repository);
+    return repository.indexed === repository.head ? repository : caughtUp(repository);
+  }
+
+  /** A ref that was moved by others is read in; readers that come meanwhile still see the state before. */
+  function noticePush(repository: OpenRepository): void {
+    if (performance.now() - repository.stampedAt < LOOK_AT_REF_AFTER_MS || repository.locked) return;
+    repository.stampedAt = performance.now();
+    if (refStamp(repository.folder, MAIN) === repository.stamp) return;
+    caughtUp(repository).catch((error) =>
+      engine.log.error(
+        { err: error, user: repository.user, module: repository.module },
+        'a push could not be read in',
+      ),
+    );
+  }
+
+  async function caughtUp(repository: OpenRepository): Promise<OpenRepository> {
+    try {
+      await new Promise<void>((resolve, reject) =>
+        enqueue(engine, repository, { kind: 'catch-up', resolve, reject }),
+      );
+      return repository;
+    } catch (error) {
+      throw notReady(repository, error);
+    }
+  }
+
+  /** What cannot be read is not absent: 503, whatever the cause. */
+  function notReady(repository: OpenRepository, cause: unknown): GitsteadError {
+    const { user, module } = repository;
+    engine.log.error({ err: cause, user, module }, 'this repository cannot be read');
+    return new GitsteadError('not-ready', 'this folder cannot be read now; the server log says why', {
+      cause,
+    });
+  }
+
+  async function whenReady(user: string, module: string): Promise<void> {
+    await ready(user, module);
+  }
+
+  /** For the root's listing: all of a user's repositories. */
+  async function allReady(user: string): Promise<void> {
+    for (const { module } of engine.index.repositories.list(user)) await ready(user, module);
+  }
+
+  async function document(path: DocumentPath): Promise<DocumentInfo | undefined> {
+    const [module, folder, name] = placeOf(path);
+    const repository = ready(path.user, module);
+    if (repository === undefined) return undefined;
+    if (repository instanceof Promise) await repository;
+    const row = engine.index.documents.find(path.user, module, folder, name);
+    if (!row) return undefined;
+    const { etag, type, size, modified } = row;
+    return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };
+  }
+
+  async function body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Promise<Buffer | Readable> {
+    const { blob } = info;
+    const kept = bodies.get(blob);
+    if (kept) return range ? kept.subarray(range.start, range.end + 1) : kept;
+    const repository = registry.find(path.user, placeOf(path)[0]);
+    if (!repository) throw new GitsteadError('not-ready', 'the repository is gone');
+    try {
+      if (info.size > KEEP_UP_TO_BYTES && !repository.pack?.builder.has(blob)) {
+        return repository.store.stream(blob, range?.start ?? 0, range?.end ?? info.size - 1);
+      }
+      const bytes = readKind((oid) => readObject(repository, oid), blob, 'blob');
+      if (bytes.length <= KEEP_UP_TO_BYTES) keep(blob, bytes);
+      return range ? bytes.subarray(range.start, range.end + 1) : bytes;
+    } catch (error) {
+      throw notReady(repository, error);
+    }
+  }
+
+  function keep(blob: Oid, bytes: Buffer): void {
+    // a view into a larger buffer would keep that alive
+    const own = bytes.buffer.byteLength > bytes.length * 2 ? Buffer.from(bytes) : bytes;
+    bodies.set(blob, own);
+  }
+
+  async function folderReady(path: FolderPath): Promise<void> {
+    if (path.segments.length === 0) await allReady(path.user);
+    else await ready(path.user, path.segments[0]!);
+  }
+
+  function rootTree(user: string): (tree: Oid) => Buffer {
+    return (tree) => {
+      const repository = registry.find(user, ROOT_MODULE);
+      if (!repository) throw new GitsteadError('not-ready', 'the repository is gone');
+      return readKind((oid) => readObject(repository, oid), tree, 'tree');
+    };
+  }
+
+  return {
+    document,
+    body,
+    async folderTag(path) {
+      await folderReady(path);
+      return listings.tag(path, rootTree(path.user));
+    },
+    async listing(path) {
+      await folderReady(path);
+      return listings.describe(path, rootTree(path.user));
+    },
+    keep,
+    whenReady,
+  };
+}
+
+/** module, folder within the repository, name */
+export function placeOf(path: DocumentPath): [module: string, folder: string, name: string] {
+  const { segments } = path;
+  const name = segments.at(-1)!;
+  return segments.length === 1
+    ? [ROOT_MODULE, '', name]
+    : [segments[0], segments.slice(1, -1).join('/'), name];
+}

@@ -1,0 +1,212 @@
+// Recovery, at start: what the journal holds becomes packs and refs, durably, before anything is served; then the
+// leftovers of the stopped process go. Nothing that was acknowledged depends on anything but the journal.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { GitsteadError } from '../errors.ts';
+import { STAGING_PREFIX } from '../git/durable.ts';
+import { isAncestor } from '../git/history.ts';
+import type { Oid } from '../git/object-id.ts';
+import { ObjectStore, type OpenFiles, verifyPack } from '../git/object-store.ts';
+import { packOfEntries } from '../git/pack-builder.ts';
+import { dropKeep, ourKeeps, packFile, removePack } from '../git/pack-files.ts';
+import { MAIN, moveRef, readRef, removeOurLock, takeRefLock } from '../git/refs.ts';
+import { CORNER, createRepository } from '../git/repository.ts';
+import { clearSpool, findSpool, placeSpool } from '../git/spool-pack.ts';
+import type { Log } from '../log.ts';
+import { syncPacks, writePack } from './checkpoint.ts';
+import { type JournalContents, readJournal, removeSegments } from './journal.ts';
+import type { TurnRecord } from './journal-format.ts';
+import { mergeHeads } from './merge-heads.ts';
+import { repositoryFolder } from './repository-folders.ts';
+import type { Passing } from './stop-points.ts';
+
+/** Entries of a pack begin behind its 12-byte header. */
+const FIRST_ENTRY = 12;
+const LOCK_TRIES = 100;
+const LOCK_AGAIN_MS = 50;
+
+export type RecoveryOptions = {
+  journalFolder: string;
+  repositoriesFolder: string;
+  files: OpenFiles;
+  log: Log;
+  passing: Passing;
+  host: string;
+  now: () => number;
+};
+
+export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & {
+  /** 'user/module' of the repositories that had turns in the journal */
+  touched: string[];
+  /** those that could not be brought up to date, with the reason: they answer 503, and their segments are kept */
+  faults: Map<string, string>;
+};
+
+/** Replays the journal. Repositories that cannot be brought up to date do not keep the others from starting. */
+export async function recover(options: RecoveryOptions): Promise<Recovered> {
+  const contents = readJournal(options.journalFolder);
+  const byRepository = Map.groupBy(contents.turns, ({ user, module }) => `${user}/${module}`);
+  const faults = new Map<string, string>();
+  const written = new Map<string, Set<string>>();
+  for (const [key, turns] of byRepository) {
+    try {
+      const { user, module } = turns[0]!;
+      const folder = repositoryFolder(options.repositoriesFolder, user, module);
+      written.set(folder, await replay(options, folder, chainOf(turns)));
+    } catch (error) {
+      options.log.error(
+        { err: error, repository: key },
+        'this repository cannot be brought up to date; it answers 503',
+      );
+      faults.set(key, error instanceof GitsteadError ? error.message : 'its journal cannot be replayed');
+    }
+  }
+  options.passing('recovery.refs-moved');
+  for (const [folder, packs] of written) await syncPacks(folder, packs);
+  if (faults.size === 0) removeSegments(options.journalFolder, contents.files);
+  const { nextSegment, nextSequence } = contents;
+  return { nextSegment, nextSequence, touched: [...byRepository.keys()], faults };
+}
+
+/**
+ * The turns that stand: one that begins where an earlier one began takes the place of all from that one on (their append
+ * failed, and nobody was told that they stood).
+ */
+export function chainOf(turns: readonly TurnRecord[]): TurnRecord[] {
+  const chain: TurnRecord[] = [];
+  for (const turn of turns) {
+    const replaced = chain.findIndex(({ oldHead }) => oldHead === turn.oldHead);
+    if (replaced >= 0) chain.length = replaced;
+    chain.push(turn);
+  }
+  return chain;
+}
+
+/** @returns the names of the packs that must be synced */
+async function replay(
+  options: RecoveryOptions,
+  folder: string,
+  chain: readonly TurnRecord[],
+): Promise<Set<string>> {
+  if (!existsSync(folder)) {
+    if (chain[0]!.oldHead !== null) throw new GitsteadError('not-ready', 'its folder is gone');
+    createRepository(folder);
+  }
+  removeOurLock(folder);
+  const packs = new Set<string>();
+  for (const name of chain.flatMap(({ spooled }) => spooled)) {
+    const spooled = findSpool(folder, name);
+    if (spooled) placeSpool(folder, spooled);
+    packs.add(name);
+  }
+  const groups = Map.groupBy(chain, ({ packName }) => packName);
+  // what does not verify hides nothing: all of it stands in the journal
+  for (const name of groups.keys()) if (!verifyPack(packFile(folder, name, 'pack'))) removePack(folder, name);
+  using store = disposable(new ObjectStore(folder, options.files));
+  for (const [name, turns] of groups) {
+    packs.add(name);
+    const isThere = existsSync(packFile(folder, name, 'pack'));
+    // without its pack, a head that can be read was merged into another pack, durably
+    if (isThere || store.object.stat(turns.at(-1)!.newHead) !== undefined) continue;
+    const { pack, index } = packOfTurns(turns).finish();
+    await writePack(folder, name, pack, index, options.passing);
+  }
+  options.passing('recovery.packs-written');
+  store.object.rescan();
+  const merged = await moveMain(options, folder, chain, store.object);
+  if (merged) packs.add(merged);
+  for (const name of packs) dropKeep(folder, name);
+  return packs;
+}
+
+function disposable(object: ObjectStore) {
+  return { object, [Symbol.dispose]: () => object.close() };
+}
+
+function packOfTurns(turns: readonly TurnRecord[]) {
+  let next = FIRST_ENTRY;
+  for (const { packOffset, entries } of turns) {
+    if (packOffset !== next) throw new GitsteadError('corrupt', 'the journal does not hold a whole pack');
+    next += entries.length;
+  }
+  return packOfEntries(Buffer.concat(turns.map(({ entries }) => entries)));
+}
+
+/** Main to the newest journaled commit, unless it is there or beyond; merged where it went another way. */
+async function moveMain(
+  options: RecoveryOptions,
+  folder: string,
+  chain: readonly TurnRecord[],
+  store: ObjectStore,
+): Promise<string | undefined> {
+  const newest = chain.at(-1)!;
+  const head = newest.newHead;
+  const read = (oid: Oid) => store.read(oid);
+  await lockMain(folder);
+  try {
+    const main = readMain(folder);
+    if (main === head || (main !== undefined && isAncestor(read, head, main))) return undefined;
+    if (main === undefined || chain.some(({ oldHead }) => oldHead === main) || isAncestor(read, main, head)) {
+      moveRef(folder, head);
+      return undefined;
+    }
+    options.log.error(
+      { folder, main, head },
+      'main was moved while the server stood still; merging it with what was acknowledged',
+    );
+    const merged = mergeHeads(options, newest.user, read, chain[0]!.oldHead, head, main);
+    await writePack(folder, merged.packName, merged.pack, merged.index, options.passing);
+    moveRef(folder, merged.head);
+    return merged.packName;
+  } finally {
+    removeOurLock(folder);
+  }
+}
+
+/** undefined: no main, or one that a power cut left without its content */
+function readMain(folder: string): Oid | undefined {
+  try {
+    return readRef(folder, MAIN);
+  } catch (error) {
+    if (error instanceof GitsteadError && error.code === 'corrupt') return undefined;
+    throw error;
+  }
+}
+
+async function lockMain(folder: string): Promise<void> {
+  for (let tries = 0; takeRefLock(folder) === 'held-by-other'; tries++) {
+    if (tries === LOCK_TRIES) {
+      throw new GitsteadError(
+        'not-ready',
+        'another program holds the lock on main; delete refs/heads/main.lock if none runs',
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
+  }
+}
+
+/**
+ * Takes away what a stopped process left in a repository: its lock, staging files, uploads that never got their turn,
+ * and the `.keep` marks of ours. A marked pack that does not verify was never needed: its objects stand elsewhere.
+ */
+export function removeLeftovers(folder: string): void {
+  removeOurLock(folder);
+  const corner = join(folder, CORNER);
+  for (const name of listFolder(corner)) {
+    if (name.startsWith(STAGING_PREFIX)) rmSync(join(corner, name), { recursive: true, force: true });
+  }
+  clearSpool(folder, new Set());
+  for (const name of ourKeeps(folder)) {
+    if (!verifyPack(packFile(folder, name, 'pack'))) removePack(folder, name);
+    dropKeep(folder, name);
+  }
+}
+
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

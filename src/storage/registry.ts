@@ -1,0 +1,124 @@
+// Which repositories are open: opened on first touch, checked to be of a kind that can be served, closed again when
+// too many are. Says 503 for one that cannot be read, and looks again after a while.
+import { existsSync } from 'node:fs';
+import type { Index } from '../db/open-index.ts';
+import { GitsteadError } from '../errors.ts';
+import { ObjectStore, type OpenFiles } from '../git/object-store.ts';
+import { MAIN, readRef, refStamp } from '../git/refs.ts';
+import { checkRepository, createRepository } from '../git/repository.ts';
+import type { Log } from '../log.ts';
+import { isIdle, type OpenRepository, repositoryState } from './open-repository.ts';
+import { repositoryFolder } from './repository-folders.ts';
+
+/** Idle ones beyond this are closed, the longest untouched first. */
+const MAX_OPEN = 1024;
+/** A repository that could not be used is tried again after this. */
+const FAULT_AGAIN_MS = 2000;
+
+export type RegistryOptions = {
+  repositoriesFolder: string;
+  index: Index;
+  files: OpenFiles;
+  log: Log;
+  /** 'user/module' of repositories that recovery could not bring up to date, with the reason */
+  blocked: Map<string, string>;
+};
+
+export interface Registry {
+  /** The repository, opened; undefined: there is none. Throws not-ready when it cannot be used. */
+  find(user: string, module: string): OpenRepository | undefined;
+  /** The same, made when there is none. */
+  ensure(user: string, module: string): OpenRepository;
+  /** those that are open now */
+  opened(): Iterable<OpenRepository>;
+  get(user: string, module: string): OpenRepository | undefined;
+  forget(repository: OpenRepository): void;
+  closeAll(): void;
+}
+
+export function openRegistry(options: RegistryOptions): Registry {
+  const { index, files, log, repositoriesFolder } = options;
+  /** in the order of their last touch */
+  const open = new Map<string, OpenRepository>();
+  const faults = new Map<string, { error: GitsteadError; at: number }>();
+
+  function find(user: string, module: string): OpenRepository | undefined {
+    const key = `${user}/${module}`;
+    const known = open.get(key);
+    if (known) return known;
+    refuseFaulty(key);
+    const folder = repositoryFolder(repositoriesFolder, user, module);
+    if (!existsSync(folder)) {
+      if ((index.repositories.find(user, module)?.head ?? null) === null) return undefined;
+      throw noteFault(key, new GitsteadError('not-ready', 'the repository is gone'));
+    }
+    try {
+      const repository = openOne(user, module, folder);
+      open.set(key, repository);
+      closeIdle();
+      return repository;
+    } catch (error) {
+      throw noteFault(key, error);
+    }
+  }
+
+  function openOne(user: string, module: string, folder: string): OpenRepository {
+    checkRepository(folder);
+    const head = readRef(folder, MAIN) ?? null;
+    const row = index.repositories.ensure(user, module);
+    if (head === null && row.head !== null) throw new GitsteadError('not-ready', 'the branch main is gone');
+    return repositoryState(row, folder, new ObjectStore(folder, files), head, refStamp(folder, MAIN));
+  }
+
+  function refuseFaulty(key: string): void {
+    const reason = options.blocked.get(key);
+    if (reason !== undefined) throw new GitsteadError('not-ready', reason);
+    const fault = faults.get(key);
+    if (!fault) return;
+    if (performance.now() - fault.at < FAULT_AGAIN_MS) throw fault.error;
+    faults.delete(key);
+  }
+
+  function noteFault(key: string, error: unknown): GitsteadError {
+    log.error({ err: error, repository: key }, 'this repository cannot be used; it answers 503');
+    const reason = error instanceof GitsteadError ? error.message : 'it cannot be read';
+    const fault = new GitsteadError('not-ready', reason, { cause: error });
+    if (faults.size > MAX_OPEN) faults.clear();
+    faults.set(key, { error: fault, at: performance.now() });
+    return fault;
+  }
+
+  function ensure(user: string, module: string): OpenRepository {
+    const found = find(user, module);
+    if (found) return found;
+    createRepository(repositoryFolder(repositoriesFolder, user, module));
+    return find(user, module)!;
+  }
+
+  function closeIdle(): void {
+    if (open.size <= MAX_OPEN) return;
+    for (const [key, repository] of open) {
+      if (open.size <= MAX_OPEN) return;
+      if (!isIdle(repository)) continue;
+      open.delete(key);
+      repository.store.close();
+    }
+  }
+
+  function forget(repository: OpenRepository): void {
+    open.delete(`${repository.user}/${repository.module}`);
+    repository.store.close();
+  }
+
+  return {
+    find,
+    ensure,
+    opened: () => open.values(),
+    get: (user, module) => open.get(`${user}/${module}`),
+    forget,
+    closeAll() {
+      for (const repository of open.values()) repository.store.close();
+      open.clear();
+    },
+  };
+}

@@ -1,0 +1,312 @@
+// The door of the store. Opens what lives (index, journal, repositories), recovers, and sends each request its
+// straight way: writes through intake into their repository's queue, reads to the index and the repository's objects.
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Index } from '../db/open-index.ts';
+import { asGitsteadError } from '../errors.ts';
+import { placeFile, STAGING_PREFIX, stagingPath, syncFolder } from '../git/durable.ts';
+import { OpenFiles } from '../git/object-store.ts';
+import { discardSpool } from '../git/spool-pack.ts';
+import type { Log } from '../log.ts';
+import { permitsWrite } from '../protocol/conditions.ts';
+import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
+import { syncPacks } from './checkpoint.ts';
+import { openGroupCommit } from './group-commit.ts';
+import { takeBody } from './intake.ts';
+import { escapeName, escapeRepositoryName } from './item-names.ts';
+import { openJournal, type SegmentUse } from './journal.ts';
+import { openListings } from './listings.ts';
+import { openMaintenance } from './maintenance.ts';
+import { isIdle, type OpenRepository } from './open-repository.ts';
+import { type Engine, enqueue } from './queue.ts';
+import { openReads } from './reads.ts';
+import { recover, removeLeftovers } from './recovery.ts';
+import { openRegistry } from './registry.ts';
+import { listRepositoryFolders, repositoryFolder } from './repository-folders.ts';
+import { openRootGates } from './root-gate.ts';
+import { type Passing, passOn } from './stop-points.ts';
+import type { Write } from './turn.ts';
+import type { Storage, WriteResult } from './types.ts';
+
+export type StorageOptions = {
+  /** holds repos/ and journal/, which are made when missing */
+  dataFolder: string;
+  index: Index;
+  log: Log;
+  /** host of the authors' addresses in commits */
+  host: string;
+  /** Unix milliseconds */
+  now?: () => number;
+  documentLimitBytes?: number;
+  /** for bodies and listings kept in memory */
+  cacheBytes?: number;
+  segmentBytes?: number;
+  passing?: Passing;
+};
+
+const DEFAULT_DOCUMENT_LIMIT = 1 << 30;
+const DEFAULT_CACHE_BYTES = 96 << 20;
+const DEFAULT_SEGMENT_BYTES = 16 << 20;
+/** With the newest segment and the spare one: at most 64 MiB of journal. */
+const WAITING_SEGMENTS = 2;
+const MAX_OPEN_FILES = 512;
+/** Stands in the journal's folder while a process has the store open; found at start, it tells of a crash. */
+const RUNNING_MARK = 'running';
+
+/** Opens the store; when this resolves, everything that was ever acknowledged stands in packs or will be served. */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { index, log, host, now = Date.now, passing = passOn } = options;
+  const repositoriesFolder = join(options.dataFolder, 'repos');
+  const journalFolder = join(options.dataFolder, 'journal');
+  for (const folder of [repositoriesFolder, journalFolder])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const mark = join(journalFolder, RUNNING_MARK);
+  const wasKilled = existsSync(mark);
+  writeFileSync(mark, '', { mode: 0o600 });
+
+  const files = new OpenFiles(MAX_OPEN_FILES);
+  const recovered = await recover({ journalFolder, repositoriesFolder, files, log, passing, host, now });
+  const onDisk = takeStock(repositoriesFolder, index, wasKilled);
+  const cacheBytes = options.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  const registry = openRegistry({ repositoriesFolder, index, files, log, blocked: recovered.faults });
+  const journal = openJournal({
+    folder: journalFolder,
+    segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
+    waitingSegments: WAITING_SEGMENTS,
+    firstSegment: recovered.nextSegment,
+    firstSequence: recovered.nextSequence,
+    settle,
+    log,
+    passing,
+  });
+  const maintenance = openMaintenance(log);
+  const engine: Engine = {
+    index,
+    commits: openGroupCommit(journal, index, log, passing),
+    gates: openRootGates(),
+    log,
+    passing,
+    now,
+    host,
+    pendingBytes: 0,
+    turns: 0,
+    answeredAt: 0,
+    checkpointed: maintenance.consider,
+  };
+  const reads = openReads({
+    engine,
+    registry,
+    listings: openListings(index, cacheBytes / 3),
+    cacheBytes: (cacheBytes / 3) * 2,
+  });
+  const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
+  let isClosing = false;
+  const readIn = catchUpAll(onDisk);
+
+  /** Makes durable what holds a segment's turns: drained, then packs, indexes and refs synced. */
+  async function settle(use: SegmentUse): Promise<void> {
+    for (const [key, packs] of use) {
+      const [user, module] = splitKey(key);
+      const repository = registry.get(user, module);
+      if (repository && !isIdle(repository)) await job(repository, 'drain');
+      const folder = repositoryFolder(repositoriesFolder, user, module);
+      if (existsSync(folder)) await syncPacks(folder, packs);
+    }
+  }
+
+  /** Rows for repositories that the index does not know, one after the other, while requests are served. */
+  async function catchUpAll(found: { user: string; module: string }[]): Promise<void> {
+    for (const { user, module } of found) {
+      if (isClosing) return;
+      try {
+        await reads.whenReady(user, module);
+      } catch (error) {
+        log.error({ err: error, user, module }, 'this repository could not be read in');
+      }
+    }
+  }
+
+  function job(repository: OpenRepository, kind: 'drain' | 'catch-up'): Promise<void> {
+    return new Promise((resolve, reject) => enqueue(engine, repository, { kind, resolve, reject }));
+  }
+
+  async function write(path: DocumentPath, request: Omit<Write, 'segments'>): Promise<WriteResult> {
+    const refused = registry.find(path.user, moduleOf(path))
+      ? undefined
+      : refuseWithoutRepository(path, request);
+    if (refused) return refused;
+    const repository = registry.ensure(path.user, moduleOf(path));
+    const segments = within(path);
+    return new Promise((resolve, reject) =>
+      enqueue(engine, repository, { kind: 'write', write: { segments, ...request }, resolve, reject }),
+    );
+  }
+
+  /** What would be refused anyway makes no repository. */
+  function refuseWithoutRepository(
+    path: DocumentPath,
+    { precondition }: Omit<Write, 'segments'>,
+  ): WriteResult | undefined {
+    if (!permitsWrite(precondition, undefined)) return { kind: 'stale', current: undefined };
+    const inTheWay = index.documents.find(path.user, ROOT_MODULE, '', path.segments[0]);
+    return inTheWay && path.segments.length > 1 ? { kind: 'clash', at: path.segments[0] } : undefined;
+  }
+
+  const storage: Storage = {
+    document: reads.document,
+    body: reads.body,
+    folderTag: reads.folderTag,
+    listing: reads.listing,
+
+    async put(path, request) {
+      checkNames(path);
+      const { type, precondition, author, quotaBytes } = request;
+      const openSpool = () => registry.ensure(path.user, moduleOf(path)).folder;
+      const body = await takeBody(request.body, request.length, documentLimit, openSpool);
+      let isKept = false;
+      try {
+        const result = await write(path, { precondition, author, quotaBytes, document: { type, body } });
+        isKept = result.kind === 'created' || result.kind === 'updated';
+        if (isKept && body.kind === 'inline') reads.keep(body.oid, body.bytes);
+        return result;
+      } finally {
+        if (!isKept && body.kind === 'spooled') discardSpool(body.spool);
+      }
+    },
+
+    async delete(path, { precondition, author }) {
+      if (!registry.find(path.user, moduleOf(path))) return { kind: 'missing' };
+      checkNames(path);
+      return write(path, { precondition, author, quotaBytes: undefined, document: undefined });
+    },
+
+    usage: (user) => index.repositories.usage(user),
+    modules: (user) => index.repositories.list(user).filter(({ documents }) => documents > 0),
+
+    async drain(user, module) {
+      const wanted = [...registry.opened()].filter(
+        (repository) =>
+          (user === undefined || repository.user === user) &&
+          (module === undefined || repository.module === module),
+      );
+      await Promise.all(
+        wanted.filter((repository) => !isIdle(repository)).map((repository) => job(repository, 'drain')),
+      );
+    },
+
+    repositoryFolder(user, module) {
+      const folder = repositoryFolder(repositoriesFolder, user, module);
+      return existsSync(folder) ? folder : undefined;
+    },
+
+    repositories: (user) =>
+      [...listRepositoryFolders(repositoriesFolder)]
+        .filter((found) => user === undefined || found.user === user)
+        .map((found) => ({ ...found, user: found.user as UserName })),
+
+    async reindex(user) {
+      const found = storage.repositories(user);
+      for (const { user: owner, module } of found) {
+        const repository = registry.find(owner, module);
+        if (!repository) continue;
+        await job(repository, 'drain');
+        repository.indexed = null;
+        await job(repository, 'catch-up');
+      }
+      const rows = index.repositories.listAll().filter((row) => user === undefined || row.user === user);
+      for (const row of rows) {
+        if (!found.some(({ user: owner, module }) => owner === row.user && module === row.module)) {
+          index.repositories.remove(row.id);
+        }
+      }
+      const documents = index.repositories.listAll().reduce((sum, row) => sum + row.documents, 0);
+      return { repositories: found.length, documents };
+    },
+
+    async removeUser(user) {
+      await storage.drain(user);
+      await journal.settleAll();
+      for (const repository of [...registry.opened()])
+        if (repository.user === user) registry.forget(repository);
+      for (const row of index.repositories.listAll())
+        if (row.user === user) index.repositories.remove(row.id);
+      const folder = join(repositoriesFolder, user);
+      if (!existsSync(folder)) return;
+      const gone = stagingPath(repositoriesFolder);
+      placeFile(folder, gone);
+      await syncFolder(repositoriesFolder);
+      await rm(gone, { recursive: true, force: true });
+    },
+
+    async [Symbol.asyncDispose]() {
+      isClosing = true;
+      await readIn;
+      await storage
+        .drain()
+        .catch((error) => log.error({ err: asGitsteadError(error) }, 'what is pending stays in the journal'));
+      await maintenance.close();
+      await journal.close();
+      registry.closeAll();
+      files.closeAll();
+      if (recovered.faults.size === 0) rmSync(mark, { force: true });
+    },
+  };
+  return storage;
+}
+
+/**
+ * Compares the repositories on disk with the index's rows, by name, and clears up after a crash.
+ * @returns those that the index has no commit of
+ */
+function takeStock(
+  repositoriesFolder: string,
+  index: Index,
+  wasKilled: boolean,
+): { user: string; module: string }[] {
+  const known = new Map(index.repositories.listAll().map((row) => [`${row.user}/${row.module}`, row.head]));
+  const unknown: { user: string; module: string }[] = [];
+  for (const { user, module, folder } of listRepositoryFolders(repositoriesFolder)) {
+    if (wasKilled) removeLeftovers(folder);
+    if ((known.get(`${user}/${module}`) ?? null) !== null) continue;
+    index.repositories.ensure(user, module);
+    unknown.push({ user, module });
+  }
+  if (wasKilled) removeStaging(repositoriesFolder);
+  return unknown;
+}
+
+/** Repositories that were being made, and users that were being removed. */
+function removeStaging(repositoriesFolder: string): void {
+  for (const folder of [repositoriesFolder, ...userFolders(repositoriesFolder)]) {
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(STAGING_PREFIX)) rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function userFolders(repositoriesFolder: string): string[] {
+  return readdirSync(repositoriesFolder)
+    .filter((name) => !name.startsWith('.'))
+    .map((name) => join(repositoriesFolder, name));
+}
+
+function moduleOf(path: DocumentPath): string {
+  return path.segments.length === 1 ? ROOT_MODULE : path.segments[0];
+}
+
+/** The path within the repository. */
+function within(path: DocumentPath): readonly string[] {
+  return path.segments.length === 1 ? path.segments : path.segments.slice(1);
+}
+
+/** Throws bad-path for a name that is too long to store, before anything of the body is read. */
+function checkNames(path: DocumentPath): void {
+  for (const name of within(path)) escapeName(name);
+  escapeRepositoryName(moduleOf(path));
+}
+
+function splitKey(key: string): [user: string, module: string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}
