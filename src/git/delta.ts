@@ -8,7 +8,8 @@
 //   insert: 0nnnnnnn | n bytes                          1 to 127; 0 is reserved
 //   varint: 7 bits a byte, least significant first, the top bit tells that another byte follows
 import { GitsteadError } from '../errors.ts';
-import { checkEntry, compareEntriesAt, OID_BYTES } from './tree-entry.ts';
+import { OID_BYTES } from './object-id.ts';
+import { checkEntry, compareEntriesAt } from './tree-entry.ts';
 
 /** In a body, `removed` bytes from `at` on give way to `inserted`. Splices of one edit are ordered and do not overlap. */
 export type Splice = { at: number; removed: number; inserted: Buffer };

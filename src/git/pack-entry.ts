@@ -6,13 +6,12 @@
 //             byte after the first adds 1 to what stands above it, so that no distance has two forms
 //   REF_DELTA (type 7) only: object id of the base, 20 bytes
 import { GitsteadError } from '../errors.ts';
-import type { ObjectKind, Oid } from './object-id.ts';
+import { type ObjectKind, OID_BYTES, type Oid } from './object-id.ts';
 
 export const ENTRY_TYPES = { commit: 1, tree: 2, blob: 3, tag: 4 } as const;
 export const OFS_DELTA = 6;
 export const REF_DELTA = 7;
 const KINDS: readonly (ObjectKind | undefined)[] = [undefined, 'commit', 'tree', 'blob', 'tag'];
-const OID_BYTES = 20;
 /** 4 bits and seven times 7 bits: all that a number holds exactly */
 const MAX_SIZE_BYTES = 8;
 const MAX_DISTANCE_BYTES = 7;

@@ -10,7 +10,7 @@
 //   checksum of the pack, 20 bytes | SHA-1 of all before, 20 bytes           (all numbers big-endian)
 import { hash } from 'node:crypto';
 import { GitsteadError } from '../errors.ts';
-import type { Oid } from './object-id.ts';
+import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 
 /** `crc` over the whole entry, header included; `offset` of the entry's first byte in the pack. */
 export type IndexEntry = { oid: Oid; crc: number; offset: number };
@@ -19,7 +19,6 @@ const MAGIC = 0xff744f63;
 const VERSION = 2;
 const FAN_OUT_AT = 8;
 const IDS_AT = FAN_OUT_AT + 256 * 4;
-const OID_BYTES = 20;
 const ENTRY_BYTES = OID_BYTES + 4 + 4;
 const TRAILER_BYTES = 2 * OID_BYTES;
 const FAR_BYTES = 8;
@@ -57,7 +56,7 @@ export function encodeIndexColumns(
   for (let place = 0; place < count; place++) {
     const entry = order[place]!;
     const idAt = IDS_AT + place * OID_BYTES;
-    index.write(oids[entry]!, idAt, OID_BYTES, 'hex');
+    writeOid(index, idAt, oids[entry]!);
     withFirstByte[index[idAt]!]!++;
     index.writeUInt32BE(crcs[entry]! >>> 0, crcsAt + place * 4);
     const offset = offsets[entry]!;
@@ -189,7 +188,7 @@ export function openIndex(index: Buffer): PackIndex {
     count,
     packChecksum: index.toString('hex', trailerAt, trailerAt + OID_BYTES) as Oid,
     find(oid) {
-      wanted.write(oid, 0, OID_BYTES, 'hex');
+      writeOid(wanted, 0, oid);
       const first = wanted[0]!;
       let low = first === 0 ? 0 : index.readUInt32BE(FAN_OUT_AT + (first - 1) * 4);
       let high = index.readUInt32BE(FAN_OUT_AT + first * 4);

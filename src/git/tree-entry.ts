@@ -7,7 +7,7 @@
 // in: a byte that is no part of valid UTF-8 is the lone surrogate U+DC00 + byte in the text, which no text from a
 // request can hold.
 import { GitsteadError } from '../errors.ts';
-import type { Oid } from './object-id.ts';
+import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 
 /** `mode` as a number (0o100644, 0o40000 …). `name`: UTF-8, other bytes as lone surrogates. */
 export type TreeEntry = { mode: number; name: string; oid: Oid };
@@ -15,7 +15,6 @@ export type TreeEntry = { mode: number; name: string; oid: Oid };
 const KIND_BITS = 0o170000;
 const FOLDER_KIND = 0o40000;
 
-export const OID_BYTES = 20;
 const SPACE = 0x20;
 const SLASH = 0x2f;
 const ZERO = 0x30;
@@ -167,7 +166,7 @@ export function writeTakenEntry(bytes: Buffer, at: number, asFolder: boolean, oi
   let end = at + bytes.write(asFolder ? FOLDER_DIGITS : FILE_DIGITS, at, 'latin1');
   for (let each = 0; each < nameLength; each++) bytes[end++] = nameBytes[each]!;
   bytes[end++] = 0;
-  bytes.write(oid, end, OID_BYTES, 'hex');
+  writeOid(bytes, end, oid);
 }
 
 /** Where the object id of the entry at `at`, which has the taken name, begins. */

@@ -7,7 +7,7 @@
 import { hash } from 'node:crypto';
 import { GitsteadError } from '../errors.ts';
 import type { Splice } from './delta.ts';
-import type { Oid } from './object-id.ts';
+import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 import { SpliceLog } from './splice-log.ts';
 import {
   checkEntry,
@@ -17,7 +17,6 @@ import {
   hasUsualMode,
   isEntryName,
   isFolderMode,
-  OID_BYTES,
   readEntry,
   type TreeEntry,
   takeName,
@@ -228,7 +227,7 @@ export class EditableTree {
   #replaceOid(index: number, oid: Oid): void {
     this.#own(0);
     const oidAt = takenOidStart(this.#bytes, HEADROOM + this.#offsets[index]!);
-    this.#bytes.write(oid, oidAt, OID_BYTES, 'hex');
+    writeOid(this.#bytes, oidAt, oid);
     this.#record(oidAt - HEADROOM, OID_BYTES, OID_BYTES);
   }
 
