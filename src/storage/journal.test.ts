@@ -33,7 +33,7 @@ function turn(number: number, entryBytes = 50): TurnRecord {
     packOffset: 12 + number,
     spooled: number % 2 ? [`pack-${oid(number + 1000)}`, `pack-${oid(number + 2000)}`] : [],
     time: 1_700_000_000_000.5 + number,
-    entries: Buffer.alloc(entryBytes, number),
+    entries: Buffer.alloc(entryBytes, number + 1),
   };
 }
 
@@ -143,7 +143,7 @@ test('a turn whose sync failed is never replayed, nor is its segment written aga
 
 test('appends wait while too many segments are unsettled', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const journal = openJournal(options({ settle: () => promise, waitingSegments: 1 }));
+  const journal = openJournal(options({ settle: () => promise, waitingSegments: 2 }));
   await journal.append([turn(0, 3000)]);
   await journal.append([turn(1, 3000)]);
   let isThrough = false;
