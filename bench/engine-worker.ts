@@ -70,13 +70,15 @@ async function fill(storage: Storage, job: WorkerJob): Promise<WorkerResult> {
   };
   await Promise.all(Array.from({ length: FILL_WRITERS }, write));
   const rate = total / ((performance.now() - start) / 1000);
-  return { commits: total, allCommits: total, rate, p50Ms: Number.NaN, p99Ms: Number.NaN };
+  const unknown = { p50Ms: Number.NaN, p99Ms: Number.NaN, processorMsPerCommit: Number.NaN };
+  return { commits: total, allCommits: total, rate, ...unknown };
 }
 
 async function measure(storage: Storage, job: WorkerJob): Promise<WorkerResult> {
   // One write each opens the repositories: opening is not what is measured.
   for (let repository = 0; repository < job.repositories; repository += 1) await put(storage, repository, 0);
   const latencies: number[] = [];
+  const processor = process.cpuUsage();
   const start = performance.now();
   const until = start + job.seconds * 1000;
   const write = async (writer: number) => {
@@ -89,6 +91,7 @@ async function measure(storage: Storage, job: WorkerJob): Promise<WorkerResult> 
   };
   await Promise.all(Array.from({ length: job.writers }, (_, writer) => write(writer)));
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(processor);
   const commits = latencies.length;
   latencies.sort((a, b) => a - b);
   return {
@@ -97,5 +100,6 @@ async function measure(storage: Storage, job: WorkerJob): Promise<WorkerResult> 
     rate: commits / seconds,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
+    processorMsPerCommit: (user + system) / 1000 / commits,
   };
 }

@@ -70,6 +70,8 @@ export type WorkerResult = {
   rate: number;
   p50Ms: number;
   p99Ms: number;
+  /** processor time of the process for each commit, all threads: varies less than the rate when others use the machine */
+  processorMsPerCommit: number;
 };
 
 export const MODULE = 'bench';

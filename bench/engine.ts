@@ -102,7 +102,8 @@ async function measureOurs(workload: Workload, template: string, seconds: number
     if (found !== result.allCommits) {
       throw new Error(`git finds ${found} new commits, and ${result.allCommits} were acknowledged`);
     }
-    return { rate: result.rate, p50Ms: result.p50Ms, p99Ms: result.p99Ms };
+    const { rate, p50Ms, p99Ms, processorMsPerCommit } = result;
+    return { rate, p50Ms, p99Ms, processorMsPerCommit };
   } finally {
     removeFolder(folder);
   }

@@ -17,6 +17,8 @@ export type Round = {
   /** peak of the server's resident memory above what it was before */
   growthBytes?: number;
   generatorLoad?: number;
+  /** of the process that made the commits */
+  processorMsPerCommit?: number;
 };
 
 export type RowResult = { id: string; title: string; unit: string; cells: Record<string, Cell> };
