@@ -4,6 +4,9 @@ import { GitsteadError } from '../errors.ts';
 
 export const MAX_TYPE_BYTES = 1024;
 
+/** Of bytes about which nothing is known. */
+export const DEFAULT_TYPE = 'application/octet-stream';
+
 /** Type and subtype are tokens; what parameters look like is between the clients. */
 const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+ *(?:;[ -~\x80-\xff]*)?$/;
 
@@ -13,14 +16,13 @@ export function isContentType(value: string): boolean {
 }
 
 /**
- * The type of a PUT, unchanged.
+ * The type of a PUT, unchanged. Apps send an empty one for files of a kind that the browser does not know, and
+ * simple clients send none: such bytes are of no known type (RFC 9110, section 8.3).
  * @param value the header's bytes as Latin-1, as node:http gives them
- * @throws bad-request when it is missing or no media type: the draft's section 4 leaves that to the server
+ * @throws bad-request when it is no media type: the draft's section 4 leaves that to the server
  */
 export function parseContentType(value: string | undefined): string {
-  if (value === undefined || value === '') {
-    throw new GitsteadError('bad-request', 'a PUT needs a Content-Type, such as application/json');
-  }
+  if (value === undefined || value === '') return DEFAULT_TYPE;
   if (value.length > MAX_TYPE_BYTES) {
     throw new GitsteadError('bad-request', `a Content-Type has at most ${MAX_TYPE_BYTES} bytes`);
   }

@@ -44,11 +44,25 @@ export const STORAGE_PREFIX = '/storage/';
 export const MAX_PATH_BYTES = 4096;
 
 const USER_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+/** What most names look like. */
+const PLAIN_NAME = /^[\w-][\w.-]*$/;
 /** Visible ASCII without `#` and `\`, which no client sends raw and proxies rewrite. */
 const RAW_PATH = /^[!-"$-[\]-~]+$/;
 
 export function parseUserName(raw: string): UserName | undefined {
   return USER_NAME.test(raw) ? (raw as UserName) : undefined;
+}
+
+/**
+ * The path of a request target as it was sent: without its query and, in the absolute form that proxies use
+ * (RFC 9112, section 3.2.2), without scheme and host.
+ */
+export function pathOfTarget(target: string): string {
+  const query = target.indexOf('?');
+  const path = query < 0 ? target : target.slice(0, query);
+  if (path.startsWith('/')) return path;
+  const authority = /^https?:\/\/[^/]*/i.exec(path)?.[0];
+  return authority === undefined ? path : path.slice(authority.length) || '/';
 }
 
 /**
@@ -66,8 +80,8 @@ export function parseStoragePath(rawPath: string): StoragePath {
   if (raw.length === 0) throw badPath("a user's root folder ends with a slash");
   const isFolder = raw.at(-1) === '';
   if (isFolder) raw.pop();
-  const segments = raw.map(decodeSegment);
-  return isFolder ? folderPath(user, segments) : documentPath(user, segments);
+  for (let i = 0; i < raw.length; i++) raw[i] = decodeSegment(raw[i]!);
+  return isFolder ? folderPath(user, raw) : documentPath(user, raw);
 }
 
 /** A document by its decoded segments. @throws bad-path, path-too-long */
@@ -93,6 +107,7 @@ export function moduleOf(path: StoragePath): ModuleName | undefined {
 
 /** True when `name` may name an item (draft, section 4). */
 export function isItemName(name: string): boolean {
+  if (PLAIN_NAME.test(name)) return true;
   return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && name.isWellFormed();
 }
 

@@ -9,11 +9,10 @@
 // never changes: whoever keeps an older one still has it. Its bytes are the file's, so that finding, adding and
 // removing a line is a binary search and at most one copy (20 µs for 400 KB), and encoding is free.
 import { isUtf8 } from 'node:buffer';
-import { isContentType } from '../protocol/content-type.ts';
+import { DEFAULT_TYPE, isContentType } from '../protocol/content-type.ts';
 import { unescapeName } from './item-names.ts';
 
 export const TYPES_FILE = '.content-types';
-export const DEFAULT_TYPE = 'application/octet-stream';
 
 /** From so many exact lines on, and at each power of two, the file is rewritten with patterns. */
 const REWRITE_FROM_LINES = 32;
