@@ -174,6 +174,12 @@ export function takenOidStart(bytes: Uint8Array, at: number): number {
   return nameStart(bytes, at) + nameLength + 1;
 }
 
+/** The entry at `at`, which has the taken name: `name` as text, so that it need not be decoded again. */
+export function readTakenEntry(bytes: Buffer, at: number, name: string): TreeEntry {
+  const oidAt = takenOidStart(bytes, at);
+  return { mode: readMode(bytes, at), name, oid: bytes.toString('hex', oidAt, oidAt + OID_BYTES) as Oid };
+}
+
 /** Git's order of the entry at `at` and the taken name, as a folder's or a document's. */
 export function compareToName(bytes: Uint8Array, at: number, asFolder: boolean): number {
   const start = nameStart(bytes, at);

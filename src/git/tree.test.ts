@@ -242,6 +242,23 @@ test('a changed entry is one splice of 20 bytes', () => {
   assert.deepEqual(tree.takeSplices(), { baseLength: 3 * 29, splices: [] });
 });
 
+test('a large tree has the right id after every kind of edit', () => {
+  const names = Array.from({ length: 8000 }, (_, at) => `doc-${at + 1000}`);
+  const tree = EditableTree.parse(encodeTree(names.map((name) => fileEntry(name))));
+  for (let each = 0; each < 40; each++) {
+    tree.set(names[(each * 1733) % 8000]!, 'blob', oidOf(`${each}`));
+    if (each % 7 === 3) tree.set(`new-${each}`, 'blob', BLOB);
+    if (each % 7 === 5) tree.delete(names[each * 3]!);
+    if (each % 11 === 0) tree.clone().set('doc-5000', 'blob', oidOf('twin'));
+    assert.equal(tree.hash(), hashObject('tree', tree.body()), `edit ${each}`);
+  }
+  for (let each = 0; each < 20; each++) {
+    tree.set(names[7000 - each * 300]!, 'blob', oidOf(`again ${each}`));
+    tree.set(names[100 + each * 300]!, 'blob', oidOf(`again ${each}`));
+    assert.equal(tree.hash(), hashObject('tree', tree.body()), `change ${each}`);
+  }
+});
+
 test('a tree edited in very many places is written whole', () => {
   const entries = Array.from({ length: 400 }, (_, at) => fileEntry(`n${at}`));
   const tree = EditableTree.parse(encodeTree(entries));

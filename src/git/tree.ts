@@ -9,6 +9,7 @@ import { GitsteadError } from '../errors.ts';
 import type { Splice } from './delta.ts';
 import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 import { SpliceLog } from './splice-log.ts';
+import { SteppedHash } from './stepped-hash.ts';
 import {
   checkEntry,
   compareEntriesAt,
@@ -18,6 +19,7 @@ import {
   isEntryName,
   isFolderMode,
   readEntry,
+  readTakenEntry,
   type TreeEntry,
   takeName,
   takenEntryLength,
@@ -69,6 +71,8 @@ export function encodeTree(entries: readonly TreeEntry[]): Buffer {
 
 /** Room in front of the body for `tree <length>\0`, so that hashing copies nothing. */
 const HEADROOM = 24;
+/** Below this, keeping states of the hash costs more than hashing again. */
+const STEPPED_ABOVE_BYTES = 128 * 1024;
 const INITIAL_BYTES = 1024;
 const INITIAL_ENTRIES = 16;
 
@@ -83,6 +87,8 @@ export class EditableTree {
   #offsets: Uint32Array;
   #count: number;
   #oid: Oid | undefined;
+  /** of a large tree: what is known of its hash after an edit */
+  #steps: SteppedHash | undefined;
   /** a clone uses the same buffers: whoever edits first takes a copy */
   #isShared = false;
   /** the edits since the version that splices are told against; undefined when there is no such version */
@@ -134,7 +140,7 @@ export class EditableTree {
   /** The entry of this name, whether it is a document or a folder. */
   find(name: string): TreeEntry | undefined {
     const index = this.#indexOf(name);
-    return index < 0 ? undefined : readEntry(this.#bytes, HEADROOM + this.#offsets[index]!);
+    return index < 0 ? undefined : readTakenEntry(this.#bytes, HEADROOM + this.#offsets[index]!, name);
   }
 
   /** Replaces or inserts an entry. A document that is replaced keeps its mode (100644 when new); a link does not. */
@@ -173,7 +179,14 @@ export class EditableTree {
       const header = `tree ${this.#length}\0`;
       const start = HEADROOM - header.length;
       this.#bytes.write(header, start, 'latin1');
-      this.#oid = hash('sha1', this.#bytes.subarray(start, HEADROOM + this.#length), 'hex') as Oid;
+      const message = this.#bytes.subarray(start, HEADROOM + this.#length);
+      if (this.#length > STEPPED_ABOVE_BYTES) {
+        this.#steps ??= new SteppedHash();
+        this.#oid = this.#steps.hash(message);
+      } else {
+        this.#steps = undefined;
+        this.#oid = hash('sha1', message, 'hex') as Oid;
+      }
     }
     return this.#oid;
   }
@@ -275,6 +288,7 @@ export class EditableTree {
   /** Notes an edit of the body as it was before: `removed` bytes from `at` on gave way to `inserted` others. */
   #record(at: number, removed: number, inserted: number): void {
     this.#oid = undefined;
+    this.#steps?.changedFrom(at);
     this.#log?.record(at, removed, inserted);
   }
 }
