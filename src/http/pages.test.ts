@@ -27,7 +27,7 @@ describe('the account page', () => {
       'notes',
       '1,200',
       '1.5 KiB',
-      '1.6 KiB of 1 MiB',
+      'You use 1.6 KiB of 1 MiB',
       'Documents outside any folder',
     ]) {
       assert.ok(body.includes(text), text);

@@ -9,7 +9,7 @@ test('threat 36: the link makes the first account, an administrator, and ends wi
   assert.match(link, /^\/signup\?first=[A-Za-z0-9_-]{43}$/);
   const browser = openBrowser(world);
   assert.match((await browser.get('/')).body, /Nobody has an account here yet/);
-  assert.match((await browser.get(link)).body, /NAME@localhost:8000/);
+  assert.match((await browser.get(link)).body, /name@localhost:8000/);
   const made = await browser.submit(link, { username: 'alice', password: PASSWORD });
   assert.equal(made.location, '/account');
   assert.match((await browser.get('/account')).body, /You administer this server/);

@@ -17,7 +17,7 @@ import { redirectWithin, sendPage } from './page-headers.ts';
 const FIRST_ACCOUNT = 'create the first account';
 
 export const NAME_RULE =
-  'A name has 1 to 63 lower-case letters, digits, dots, dashes and underscores, and begins with a letter or a digit.';
+  'This name cannot be used. Take lower-case letters, digits, dots, dashes and underscores, up to 63, and begin with a letter or a digit.';
 
 export function registerSignup(
   app: FastifyInstance,

@@ -71,7 +71,7 @@ async function charge(limiter: RateLimiterMemory, key: string): Promise<void> {
 }
 
 /** An IPv6 customer has at least a /64 to themselves: single addresses would be no limit. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [left = '', right] = address.split('::');
   const groups = left === '' ? [] : left.split(':');

@@ -39,14 +39,20 @@ ${stored(page)}
 }
 
 function stored({ modules, usage, quotaBytes }: AccountPage): HtmlValue {
-  const limit = quotaBytes === undefined ? undefined : ` of ${formatSize(quotaBytes)}`;
   if (modules.length === 0) {
-    return html`<p class="soft">Nothing yet. The first app that you connect makes a folder of its own here.${limit !== undefined && ` You may store up to ${formatSize(quotaBytes!)}.`}</p>`;
+    return html`<p class="soft">Nothing yet. The first app that you connect makes a folder of its own here.</p>
+${quotaBytes !== undefined && html`<p class="soft small">You may store up to ${formatSize(quotaBytes)}.</p>`}`;
   }
   return html`<div class="table"><table>
 <thead><tr><th scope="col">Folder</th><th scope="col" class="number">Documents</th><th scope="col" class="number">Size</th></tr></thead>
 <tbody>
-${modules.map((row) => html`<tr><th scope="row">${describeModule(row.module)}</th><td class="number">${row.documents.toLocaleString('en')}</td><td class="number">${formatSize(row.bytes)}</td></tr>\n`)}</tbody>
-<tfoot><tr><th scope="row">Together</th><td class="number">${usage.documents.toLocaleString('en')}</td><td class="number">${formatSize(usage.bytes)}${limit}</td></tr></tfoot>
-</table></div>`;
+${modules.map(moduleRow)}</tbody>
+<tfoot><tr><th scope="row">Total</th><td class="number">${usage.documents.toLocaleString('en')}</td><td class="number">${formatSize(usage.bytes)}</td></tr></tfoot>
+</table></div>
+${quotaBytes !== undefined && html`<p class="soft small">You use ${formatSize(usage.bytes)} of ${formatSize(quotaBytes)}.</p>`}`;
+}
+
+function moduleRow({ module, documents, bytes }: AccountPage['modules'][number]): Html {
+  return html`<tr><th scope="row">${describeModule(module)}</th><td class="number">${documents.toLocaleString('en')}</td><td class="number">${formatSize(bytes)}</td></tr>
+`;
 }

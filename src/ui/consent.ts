@@ -25,9 +25,8 @@ export function consentPage(page: ConsentPage): Html {
     narrow: true,
     content: html`<div class="card">
 <h1>Allow this app to use your storage?</h1>
-<div class="app"><span class="host">${host}</span><span class="address">${redirect.origin}${redirect.path}</span></div>
+<div class="app"><span class="host">${host}</span><span class="address">${redirect.origin}${redirect.path}</span>${protocol === 'http:' && html`<span class="place">This app runs on this computer.</span>`}</div>
 ${isInternational(hostname) && html`<div class="notice warn"><p>The name of this app’s site is written with letters beyond a–z, shown here as <code>xn--</code>. Such a name can look like another one: make sure that you know it.</p></div>`}
-${protocol === 'http:' && html`<p class="soft small">This app runs on this computer.</p>`}
 <h2>It wants to</h2>
 <ul class="scopes">
 ${page.scopes.map((scope) => html`<li${scope.module === '*' && html` class="everything"`}>${describeScope(scope)}</li>\n`)}</ul>

@@ -23,7 +23,7 @@ ${errorSummary(error?.message)}
 ${hiddenFields({ form: formToken })}
 <div class="field">
 <label for="username">Name</label>
-<p class="hint" id="username-hint">Lower-case letters, digits, dots, dashes. Your address will be NAME@${addressHost}</p>
+<p class="hint" id="username-hint">In lower-case letters. Your address will be <strong>name@${addressHost}</strong></p>
 <input id="username" name="username" value="${username}" autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false" maxlength="63" required aria-describedby="username-hint"${invalid('username')} autofocus>
 </div>
 <div class="field">

@@ -51,10 +51,7 @@ ${content}
 
 /** What went wrong with a form, read aloud by screen readers when the page opens. */
 export function errorSummary(error: string | undefined): HtmlValue {
-  return (
-    error !== undefined &&
-    html`<div class="notice warn" role="alert" id="error"><p><strong>${error}</strong></p></div>`
-  );
+  return error !== undefined && html`<div class="notice warn" role="alert" id="error"><p>${error}</p></div>`;
 }
 
 /** The hidden fields that every form carries. */

@@ -71,11 +71,11 @@ header.top {
 .brand:hover { color: var(--text); }
 .brand svg { width: 1.5rem; height: 1.5rem; color: var(--accent); }
 main { width: 100%; max-width: 56rem; margin: 0 auto; padding: 0.75rem 1.25rem 3rem; flex: 1; }
-main.narrow { max-width: 29.5rem; }
+main.narrow, .narrow + footer, header.top:has(+ main.narrow) { max-width: 29.5rem; }
 footer { width: 100%; max-width: 56rem; margin: 0 auto; padding: 1rem 1.25rem 1.5rem; color: var(--soft); font-size: 0.875rem; }
 h1 { margin: 0 0 0.75rem; font-size: 1.6rem; line-height: 1.22; letter-spacing: -0.018em; font-weight: 680; text-wrap: balance; }
 h2 { margin: 0 0 0.5rem; font-size: 1.05rem; line-height: 1.3; font-weight: 650; }
-p { margin: 0 0 0.9rem; }
+p { margin: 0 0 0.9rem; text-wrap: pretty; }
 .soft { color: var(--soft); }
 .small { font-size: 0.9rem; }
 .card {
@@ -121,15 +121,17 @@ button:focus-visible, .button:focus-visible { border-radius: 9px; }
 button.quiet, .button.quiet { background: transparent; border-color: var(--field); color: var(--text); }
 button.quiet:hover, .button.quiet:hover { background: var(--tint); color: var(--text); border-color: var(--accent); }
 .wide { width: 100%; }
+header.top button { min-height: 2.5rem; padding: 0.35rem 1rem; }
+.card h2.or { margin-top: 1.6rem; }
 .choices { display: grid; grid-template-columns: 1fr 1fr; gap: 0.75rem; margin-top: 1.5rem; }
-.notice { border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 9px; background: var(--tint); padding: 0.75rem 1rem; margin: 0 0 1.1rem; }
-.notice.warn { border-color: var(--warn-line); border-left-color: var(--warn); background: var(--warn-tint); }
+.notice { border: 1px solid var(--line); border-radius: 9px; background: var(--tint); padding: 0.75rem 1rem; margin: 0 0 1.1rem; }
+.notice.warn { border-color: var(--warn-line); background: var(--warn-tint); }
 .notice > :last-child { margin-bottom: 0; }
 .notice strong { font-weight: 650; }
-.warn-text { color: var(--warn); font-weight: 620; }
 .app { border: 1px solid var(--line); border-radius: 11px; background: var(--page); padding: 0.9rem 1.05rem; margin: 0 0 1.25rem; overflow-wrap: anywhere; }
 .app .host { display: block; font-size: 1.2rem; font-weight: 680; line-height: 1.3; letter-spacing: -0.01em; }
-.app .address { display: block; color: var(--soft); font-size: 0.9rem; }
+.app .address { display: block; color: var(--soft); font-size: 0.9rem; word-break: break-all; }
+.app .place { display: block; color: var(--soft); font-size: 0.9rem; margin-top: 0.35rem; padding-top: 0.35rem; border-top: 1px solid var(--line); }
 ul.scopes { list-style: none; margin: 0 0 1.25rem; padding: 0; }
 ul.scopes li { position: relative; padding: 0.45rem 0 0.45rem 1.65rem; }
 ul.scopes li + li { border-top: 1px solid var(--line); }
@@ -144,19 +146,20 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 0.6rem 0.75rem 0.6rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th.number, td.number { text-align: right; padding-right: 0; padding-left: 0.75rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead th { color: var(--soft); font-size: 0.875rem; font-weight: 600; padding-top: 0; }
-tbody th { font-weight: 600; overflow-wrap: anywhere; }
+tbody th { font-weight: 600; overflow-wrap: break-word; max-width: 18rem; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 650; }
-ol.steps, ul.plain { margin: 0 0 0.9rem; padding-left: 1.3rem; }
-ol.steps li, ul.plain li { margin-bottom: 0.35rem; }
+ol.steps { margin: 0 0 0.9rem; padding-left: 1.3rem; }
+ol.steps li { margin-bottom: 0.35rem; }
 .hero { padding: 2.5rem 0 1rem; max-width: 38rem; }
 .hero h1 { font-size: 2.2rem; }
 .hero p { font-size: 1.1rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1.5rem; margin-top: 2rem; }
 .columns p { color: var(--soft); }
-.row { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center; justify-content: space-between; }
-.row > * { margin-bottom: 0; }
 @media (max-width: 30rem) {
   .card { padding: 1.25rem; }
+  th, td { padding-right: 0.4rem; }
+  th.number, td.number { padding-left: 0.4rem; }
+  tbody th { max-width: 8rem; }
   .hero { padding-top: 1rem; }
   .hero h1 { font-size: 1.8rem; }
 }
