@@ -4,7 +4,7 @@
 //   objects/pack/pack-….keep    comes first, goes when a ref reaches the pack's objects
 //   objects/pack/pack-….pack    without an index nobody sees it
 //   objects/pack/pack-….idx     comes last and whole, goes first
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { placeFile, stagingPath } from './durable.ts';
 import { CORNER } from './repository.ts';
 
@@ -51,15 +51,34 @@ export function placePackFiles(gitDir: string, name: string, packPath: string, i
   placeFile(indexPath, packFile(gitDir, name, 'idx'));
 }
 
-/** Shields a pack, also one that is yet to come, from git's repack and gc. */
+/**
+ * Shields a pack, also one that is yet to come, from git's repack and gc. The shield is a second name of one file of
+ * ours: making and unmaking a name costs a fraction of making and unmaking a file.
+ */
 export function keepPack(gitDir: string, name: string): void {
-  writeFileSync(packFile(gitDir, name, 'keep'), KEEP_MARK, { mode: 0o600 });
+  const mark = `${gitDir}/${CORNER}/keep`;
+  const path = packFile(gitDir, name, 'keep');
+  try {
+    linkSync(mark, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' && code !== 'EMLINK') throw error;
+    rmSync(mark, { force: true });
+    writeFileSync(mark, KEEP_MARK, { mode: 0o600 });
+    linkSync(mark, path);
+  }
 }
 
 /** Removes the shield, if it is ours. */
 export function dropKeep(gitDir: string, name: string): void {
   const path = packFile(gitDir, name, 'keep');
   if (holdsOurMark(path)) rmSync(path, { force: true });
+}
+
+/** Removes a shield that the caller has just put up itself. */
+export function dropOwnKeep(gitDir: string, name: string): void {
+  unlinkSync(packFile(gitDir, name, 'keep'));
 }
 
 /** The names of the packs that we shield: after a crash, those whose journal records are dealt with can be dropped. */

@@ -4,7 +4,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { placeFile, stagingPath, syncFile, syncFolder } from '../git/durable.ts';
-import { dropKeep, keepPack, packFile, packFolder, removePack } from '../git/pack-files.ts';
+import { dropKeep, dropOwnKeep, keepPack, packFile, packFolder, removePack } from '../git/pack-files.ts';
 import { MAIN, moveRef, readRef, refStamp, releaseRefLock, syncRef } from '../git/refs.ts';
 import { CORNER } from '../git/repository.ts';
 import { placeSpool } from '../git/spool-pack.ts';
@@ -34,8 +34,8 @@ export async function checkpoint(repository: OpenRepository, passing: Passing): 
   if ((readRef(repository.folder, MAIN) ?? null) !== repository.refHead) return false;
   moveRef(repository.folder, repository.head!);
   passing('checkpoint.ref-moved');
-  dropKeep(repository.folder, pack.name);
-  for (const spool of pack.spooled) dropKeep(repository.folder, spool.name);
+  dropOwnKeep(repository.folder, pack.name);
+  for (const spool of pack.spooled) dropOwnKeep(repository.folder, spool.name);
   repository.store.addPack(pack.name, index);
   repository.pack = undefined;
   repository.refHead = repository.head;

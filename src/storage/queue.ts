@@ -16,8 +16,8 @@ import type { Passing } from './stop-points.ts';
 import { type Turn, takeTurn } from './turn.ts';
 import { type OutsideRules, outsideRules } from './turn-rules.ts';
 
-/** From the first journaled commit to the checkpoint; half of it is what git's view lags behind at the median. */
-const CHECKPOINT_AFTER_MS = 30;
+/** From the first journaled commit to the checkpoint; under load git's view lags behind by half of it at the median. */
+const CHECKPOINT_AFTER_MS = 60;
 /** A pack of this size is sealed at the turn's end, whatever its age. */
 const CHECKPOINT_ABOVE_BYTES = 16 << 20;
 /** All unpacked commits together; above it every repository seals its pack before it takes another turn. */
