@@ -17,7 +17,12 @@ export type StoredAmounts = {
 
 export function registerAccount(
   app: FastifyInstance,
-  { users, storage, forms }: { users: Users; storage: StoredAmounts; forms: Forms },
+  {
+    users,
+    storage,
+    forms,
+    defaultQuotaBytes,
+  }: { users: Users; storage: StoredAmounts; forms: Forms; defaultQuotaBytes: number | undefined },
 ): void {
   app.get('/', async (request, reply) => {
     if (request.session) return redirectWithin(reply, ACCOUNT_PAGE);
@@ -34,7 +39,7 @@ export function registerAccount(
       address: `${user.name}@${request.origin.addressHost}`,
       modules: storage.modules(user.name),
       usage: storage.usage(user.name),
-      quotaBytes: user.quotaBytes,
+      quotaBytes: user.quotaBytes ?? defaultQuotaBytes,
       signOutToken: forms.token(request, reply, SIGN_OUT),
     });
     return sendPage(reply, page);

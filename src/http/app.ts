@@ -26,6 +26,8 @@ const MAX_FORM_BYTES = 65_536;
 export type PagesSettings = OriginSettings & {
   /** the account that `https://host/` stands for; undefined: the only one, if there is only one */
   singleUser?: string | undefined;
+  /** for accounts without a quota of their own; undefined: no limit */
+  defaultQuotaBytes?: number | undefined;
 };
 
 export type PagesOptions = {
@@ -77,10 +79,10 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   registerAssets(app);
   registerHealth(app, { users, isReady });
   registerWebfinger(app, { users, singleUser: config.singleUser, publicUrl: config.publicUrl });
-  registerAuthorize(app, { users, tokens, forms });
-  registerLogin(app, { users, sessions, forms, throttle: openThrottle() });
+  registerAuthorize(app, { users, tokens, forms, log });
+  registerLogin(app, { users, sessions, forms, throttle: openThrottle(), log });
   registerSignup(app, { users, sessions, forms, firstSecret });
-  registerAccount(app, { users, storage, forms });
+  registerAccount(app, { users, storage, forms, defaultQuotaBytes: config.defaultQuotaBytes });
   await app.ready();
   return {
     app,

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Tokens } from '../db/tokens.ts';
 import type { Users } from '../db/users.ts';
 import { GitsteadError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import {
   type AuthorizeRequest,
   deniedRedirect,
@@ -12,6 +13,7 @@ import {
   tokenRedirect,
 } from '../protocol/authorize.ts';
 import { parseUserName, type UserName } from '../protocol/paths.ts';
+import { formatScopes } from '../protocol/scopes.ts';
 import { consentPage } from '../ui/consent.ts';
 import { type Forms, field } from './forms.ts';
 import { sendSignIn } from './login.ts';
@@ -22,7 +24,7 @@ type ForUser = { Params: { user: string } };
 
 export function registerAuthorize(
   app: FastifyInstance,
-  { users, tokens, forms }: { users: Users; tokens: Tokens; forms: Forms },
+  { users, tokens, forms, log }: { users: Users; tokens: Tokens; forms: Forms; log: Log },
 ): void {
   app.get('/oauth/authorize', async (request, reply) => {
     const query = rawQuery(request);
@@ -66,7 +68,7 @@ export function registerAuthorize(
   }
 
   async function grant(user: UserName, { redirect, scopes }: AuthorizeRequest): Promise<string> {
-    const { token } = await tokens.create({
+    const { token, id } = await tokens.create({
       user,
       app: redirect.origin,
       redirect: redirect.origin + redirect.path,
@@ -74,6 +76,7 @@ export function registerAuthorize(
       expiresAt: undefined,
       kind: 'implicit',
     });
+    log.info({ user, app: redirect.origin, scopes: formatScopes(scopes), token: id }, 'an app was allowed');
     return token;
   }
 

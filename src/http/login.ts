@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Sessions } from '../db/sessions.ts';
 import type { User, Users } from '../db/users.ts';
 import { asGitsteadError, type GitsteadError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { type AuthorizeRequest, parseAuthorizeRequest } from '../protocol/authorize.ts';
 import { parseUserName } from '../protocol/paths.ts';
 import { signInPage } from '../ui/sign-in.ts';
@@ -19,13 +20,9 @@ export const SIGN_OUT = 'sign out';
 
 export function registerLogin(
   app: FastifyInstance,
-  {
-    users,
-    sessions,
-    forms,
-    throttle,
-  }: { users: Users; sessions: Sessions; forms: Forms; throttle: Throttle },
+  options: { users: Users; sessions: Sessions; forms: Forms; throttle: Throttle; log: Log },
 ): void {
+  const { users, sessions, forms, throttle, log } = options;
   app.get('/login', async (request, reply) => {
     const next = parseNextPage(textOf((request.query as Record<string, unknown>).next));
     if (request.session && next.kind === 'account') return redirectWithin(reply, next.path);
@@ -40,6 +37,10 @@ export function registerLogin(
       if (error.status >= 500) throw error;
       return error;
     });
+    // without the name: people type passwords into the wrong field
+    if (user instanceof Error || user === undefined) {
+      log.info({ client: request.origin.client }, 'a sign-in failed');
+    }
     if (user instanceof Error) return sendSignIn(request, reply, forms, { next, username, error: user });
     if (user === undefined) return sendSignIn(request, reply, forms, { next, username, error: 'wrong' });
     await startSession(request, reply, sessions, user);
