@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { EMPTY_TREE, hashObject, parseOid } from './object-id.ts';
+import { EMPTY_TREE, hashObject, hasOid, parseOid, writeOid } from './object-id.ts';
 
 function gitHash(body: Buffer): string {
   return execFileSync('git', ['hash-object', '--stdin'], { input: body, encoding: 'utf8' }).trim();
@@ -35,5 +35,18 @@ test('only 40 lower-case hexadecimal digits are an object id', () => {
     `${EMPTY_TREE}\n`,
   ]) {
     assert.equal(parseOid(wrong), undefined, JSON.stringify(wrong));
+  }
+});
+
+test('an id is written as its 20 bytes, and told from its neighbours', () => {
+  for (let round = 0; round < 100; round++) {
+    const oid = hashObject('blob', randomBytes(8));
+    const bytes = Buffer.alloc(30, 0x77);
+    writeOid(bytes, 5, oid);
+    assert.equal(bytes.toString('hex'), `${'77'.repeat(5)}${oid}${'77'.repeat(5)}`);
+    assert.ok(hasOid(bytes, 5, oid));
+    assert.ok(!hasOid(bytes, 4, oid));
+    bytes[5 + (round % 20)]! ^= 1;
+    assert.ok(!hasOid(bytes, 5, oid));
   }
 });

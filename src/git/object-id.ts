@@ -42,9 +42,18 @@ for (const [value, digit] of [...'0123456789abcdef'].entries()) DIGITS[digit.cha
 
 export const OID_BYTES = 20;
 
+function byteOf(oid: Oid, place: number): number {
+  return (DIGITS[oid.charCodeAt(2 * place)]! << 4) | DIGITS[oid.charCodeAt(2 * place + 1)]!;
+}
+
 /** Writes the 20 bytes of an id at `at`: twice as fast as Buffer's own way for 40 digits. */
 export function writeOid(target: Uint8Array, at: number, oid: Oid): void {
-  for (let digit = 0; digit < 2 * OID_BYTES; digit += 2) {
-    target[at++] = (DIGITS[oid.charCodeAt(digit)]! << 4) | DIGITS[oid.charCodeAt(digit + 1)]!;
-  }
+  for (let place = 0; place < OID_BYTES; place++) target[at + place] = byteOf(oid, place);
+}
+
+/** Whether the 20 bytes at `at` are those of `oid`. */
+export function hasOid(bytes: Uint8Array, at: number, oid: Oid): boolean {
+  let place = 0;
+  while (place < OID_BYTES && bytes[at + place] === byteOf(oid, place)) place++;
+  return place === OID_BYTES;
 }

@@ -23,7 +23,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }));
 
 function git(args: string[], input: string | Buffer = ''): string {
-  return execFileSync('git', args, { input, encoding: 'utf8', maxBuffer: 1 << 28 });
+  return execFileSync('git', args, { input, encoding: 'utf8', maxBuffer: 1 << 28, stdio: 'pipe' });
 }
 
 /** A fresh bare repository whose only objects are those of the pack. */
@@ -258,7 +258,6 @@ test('after a rewind nothing is left of what was added since the mark', () => {
     forgotten.push(oid);
     previous = oid;
   }
-  assert.deepEqual(builder.oidsSince(mark), forgotten);
   builder.rewind(mark);
   assert.deepEqual([builder.count, builder.length], [1, mark.length]);
   for (const oid of forgotten) assert.deepEqual([builder.has(oid), builder.read(oid)], [false, undefined]);
@@ -355,6 +354,16 @@ test('entries without a base, of unknown types, of other sizes or cut short are 
     ['another size', Buffer.of(0x32, ...entry.subarray(1))],
   ];
   for (const [what, bytes] of wrong) assert.throws(() => packOfEntries(bytes), { code: 'corrupt' }, what);
+});
+
+test('a chain of deltas longer than any of ours is corrupt', () => {
+  const stored = packObjectStream(Buffer.of(1, 1, 0x90, 1));
+  const delta = Buffer.concat([Buffer.of(0x64, 2 + stored.length), stored]);
+  const blob = packObjectStream(Buffer.from('x'));
+  const first = Buffer.concat([Buffer.of(0x31), blob, Buffer.of(0x64, 1 + blob.length), stored]);
+  assert.equal(packOfEntries(Buffer.concat([first, ...new Array(49).fill(delta)])).count, 51);
+  const tooLong = Buffer.concat([first, ...new Array(50).fill(delta)]);
+  assert.throws(() => packOfEntries(tooLong), { code: 'corrupt' });
 });
 
 test('random and mutated entries are a pack, or corrupt', () => {

@@ -132,11 +132,6 @@ export class PackBuilder {
     return this.#bytes.subarray(mark.length, this.#length);
   }
 
-  /** The ids of the entries added since `mark`, in the order in which they were added. */
-  oidsSince(mark: PackMark): Oid[] {
-    return this.#oids.slice(mark.count);
-  }
-
   /** An object of this pack; deltas are applied. */
   read(oid: Oid): GitObject | undefined {
     const entry = this.#entryOf.get(oid);
@@ -171,9 +166,10 @@ export class PackBuilder {
         const baseEntry = builder.#entryAt(start - (header.distance ?? Number.NaN));
         if (baseEntry === undefined)
           throw new GitsteadError('corrupt', 'a delta in a pack has no base there');
+        depth = builder.#depths[baseEntry]! + 1;
+        if (depth > MAX_CHAIN) throw new GitsteadError('corrupt', 'a delta in a pack has too long a chain');
         const base = bodies.get(baseEntry) ?? builder.#readAt(builder.#offsets[baseEntry]!);
         object = { kind: base.kind, body: applyDelta(base.body, stream.body) };
-        depth = builder.#depths[baseEntry]! + 1;
       }
       if (object.kind === 'tree') bodies.keep(entry, object);
       builder.#append(hashObject(object.kind, object.body), start, stream.end, depth);
@@ -233,8 +229,8 @@ export class PackBuilder {
 
 /**
  * The pack whose entries `entries` are: the bytes of a pack from offset 12 on, without its checksum, as `bytesSince`
- * gave them to the journal. Every object is rebuilt and its id computed anew.
- * @throws GitsteadError `corrupt` on anything that is not a row of whole entries whose bases stand before them
+ * gave them to the journal. Every object is rebuilt and its id computed anew; bytes are taken over as they are.
+ * @throws GitsteadError `corrupt` on anything but a row of whole entries whose bases stand before them, in chains of at most 50
  */
 export function packOfEntries(entries: Buffer): PackBuilder {
   return PackBuilder.ofEntries(entries);

@@ -7,7 +7,7 @@
 import { hash } from 'node:crypto';
 import { GitsteadError } from '../errors.ts';
 import type { Splice } from './delta.ts';
-import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
+import { hasOid, OID_BYTES, type Oid, writeOid } from './object-id.ts';
 import { SpliceLog } from './splice-log.ts';
 import { SteppedHash } from './stepped-hash.ts';
 import {
@@ -50,11 +50,6 @@ export function parseTree(body: Buffer): TreeEntry[] {
 function sortKey(entry: TreeEntry): Buffer {
   const name = encodeName(entry.name);
   return isFolderMode(entry.mode) ? Buffer.concat([name, SLASH]) : name;
-}
-
-/** Git's order of two entries: negative, 0 or positive. */
-export function compareEntries(a: TreeEntry, b: TreeEntry): number {
-  return Buffer.compare(sortKey(a), sortKey(b));
 }
 
 /** The body of a tree of these entries, in whatever order they come. */
@@ -238,8 +233,9 @@ export class EditableTree {
   }
 
   #replaceOid(index: number, oid: Oid): void {
-    this.#own(0);
     const oidAt = takenOidStart(this.#bytes, HEADROOM + this.#offsets[index]!);
+    if (hasOid(this.#bytes, oidAt, oid)) return;
+    this.#own(0);
     writeOid(this.#bytes, oidAt, oid);
     this.#record(oidAt - HEADROOM, OID_BYTES, OID_BYTES);
   }
