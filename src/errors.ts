@@ -23,6 +23,8 @@ export const HTTP_STATUS = {
   'too-large': 413,
   /** the path is longer than the limit */
   'path-too-long': 414,
+  /** a body in a coding that would have to be undone before its bytes are the document's */
+  'coded-body': 415,
   /** a Host header that is not ours */
   'wrong-host': 421,
   /** too many requests, or too many guesses */

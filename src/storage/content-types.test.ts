@@ -127,7 +127,7 @@ const TYPES = [
   'application/json',
   'image/png',
   'a/b; c="d"',
-  'x/é',
+  'x/y; n=é',
   'application/octet-stream',
 ];
 const anyEntry = fc.oneof(

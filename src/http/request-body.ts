@@ -1,0 +1,113 @@
+// Request bodies: read at the storage's pace with a limit on silence, and got rid of when a request is refused
+// before its body was read, so that the client still sees the answer (RFC 9112, section 9.6).
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GitsteadError } from '../errors.ts';
+
+/** Up to here an unwanted body is read and the connection kept. */
+const SWALLOW_BYTES = 256 * 1024;
+/** How long an unwanted body is read on after the answer, before the connection is closed under it. */
+const LINGER_MS = 5000;
+
+export type RequestBody = AsyncIterable<Buffer> & {
+  /** why reading failed, also when somebody wrapped it */
+  failure(): GitsteadError | undefined;
+};
+
+/** Bytes that the request says its body has; undefined: chunked. */
+export function bodyLength({ headers }: IncomingMessage): number | undefined {
+  if (headers['transfer-encoding'] !== undefined) return undefined;
+  return Number(headers['content-length'] ?? 0);
+}
+
+/** True when a body was announced and has not been received to its end. */
+export function isBodyPending(request: IncomingMessage): boolean {
+  return !request.complete && bodyLength(request) !== 0;
+}
+
+/**
+ * The body of a request, to be iterated once. Giving up early leaves the connection alone. A client that waits
+ * with `Expect: 100-continue` is told to go on when reading starts.
+ * @param silenceMs how long nothing may arrive while the storage waits for more
+ * @throws bad-request when it breaks off, body-timeout
+ */
+export function readBody(request: IncomingMessage, response: ServerResponse, silenceMs: number): RequestBody {
+  let failure: GitsteadError | undefined;
+  let isListening = false;
+  let wake = () => {};
+
+  async function next(): Promise<IteratorResult<Buffer, undefined>> {
+    for (;;) {
+      const chunk = request.read() as Buffer | null;
+      if (chunk !== null) return { done: false, value: chunk };
+      if (request.complete && request.readableLength === 0) return { done: true, value: undefined };
+      if (request.destroyed) {
+        failure = new GitsteadError(
+          'bad-request',
+          'the body broke off before its end; nothing of it was kept',
+        );
+      }
+      if (failure) throw failure;
+      await arrival();
+    }
+  }
+
+  /** Most bodies arrive with their headers: only the others need listeners. */
+  async function arrival(): Promise<void> {
+    if (!isListening) {
+      isListening = true;
+      for (const event of ['readable', 'end', 'error', 'close']) request.on(event, () => wake());
+    }
+    const silence = setTimeout(() => {
+      failure = new GitsteadError('body-timeout', 'nothing more of the body arrived; nothing of it was kept');
+      wake();
+    }, silenceMs);
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    clearTimeout(silence);
+  }
+
+  return {
+    [Symbol.asyncIterator]() {
+      if (request.headers.expect !== undefined) response.writeContinue();
+      return { next };
+    },
+    failure: () => failure,
+  };
+}
+
+/**
+ * Answers a request whose body is still coming. A short rest is read and forgotten; before a long one the
+ * connection is closed, but not at once: a reset would take the answer with it.
+ */
+export function answerAndDropBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: readonly string[],
+  body: Buffer,
+): void {
+  request.removeAllListeners('readable');
+  request.on('error', () => {});
+  request.on('data', () => {});
+  const length = bodyLength(request);
+  const isShort = length !== undefined && length <= SWALLOW_BYTES && request.headers.expect === undefined;
+  if (isShort && status !== 408) {
+    response.writeHead(status, headers as string[]);
+    response.end(body);
+    request.resume();
+    return;
+  }
+  response.writeHead(status, [...headers, 'Connection', 'close']);
+  if (body.length > 0) response.write(body);
+  else response.flushHeaders();
+  const finish = () => {
+    clearTimeout(deadline);
+    response.end();
+  };
+  const deadline = setTimeout(finish, LINGER_MS);
+  deadline.unref();
+  request.once('end', finish);
+  request.once('close', finish);
+  request.resume();
+}

@@ -1,0 +1,147 @@
+// GET and HEAD (draft, sections 4 and 6): documents with their bytes or a part of them, folders as descriptions.
+// A tag that the client has is answered with 304, and git is not touched.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, type Readable } from 'node:stream';
+import type { Log } from '../log.ts';
+import { judgeRead, parsePrecondition } from '../protocol/conditions.ts';
+import { parseHttpDate } from '../protocol/http-date.ts';
+import type { DocumentPath, FolderPath, StoragePath } from '../protocol/paths.ts';
+import { ifRangeHolds, parseRange } from '../protocol/ranges.ts';
+import type { ByteRange, DocumentInfo, Storage } from '../storage/types.ts';
+import type { Exchange } from './storage-access.ts';
+import { answer, quoted, readHeaders } from './storage-answers.ts';
+
+export type Reading = {
+  storage: Storage;
+  log: Log;
+  /** Unix milliseconds */
+  now: () => number;
+  /** how long a reader may take nothing, in milliseconds */
+  silenceMs: number;
+};
+
+const FOLDER_TYPE = 'application/ld+json';
+
+/**
+ * "A successful GET request to a document SHOULD be responded to with the full document contents in the body, the
+ * document's content type, … its content length in octets, … and the document's current version as a strong ETag."
+ * @returns false when there is no such document
+ */
+export async function readDocument(
+  reading: Reading,
+  exchange: Exchange,
+  path: DocumentPath,
+): Promise<boolean> {
+  const { request, response } = exchange;
+  const info = await reading.storage.document(path);
+  if (!info) {
+    answer(request, response, 404, [], 'there is no such document');
+    return false;
+  }
+  if (answeredByCondition(reading, request, response, path, info.etag, info.lastModified)) return true;
+
+  const range = request.method === 'GET' ? askedRange(request, info) : undefined;
+  if (range === 'unsatisfiable') {
+    const headers = ['Content-Range', `bytes */${info.size}`, 'ETag', quoted(info.etag)];
+    answer(request, response, 416, headers, `the document has ${info.size} bytes`);
+    return true;
+  }
+  const headers = readHeaders(path);
+  headers.push('Content-Type', info.type, 'ETag', quoted(info.etag), 'Last-Modified', info.lastModified);
+  headers.push(
+    'Accept-Ranges',
+    'bytes',
+    'Content-Length',
+    String(range ? range.end - range.start + 1 : info.size),
+  );
+  if (range) headers.push('Content-Range', `bytes ${range.start}-${range.end}/${info.size}`);
+  if (request.method === 'HEAD') {
+    response.writeHead(200, headers);
+    response.end();
+    return true;
+  }
+  const body = await reading.storage.body(path, info, range);
+  response.writeHead(range ? 206 : 200, headers);
+  if (Buffer.isBuffer(body)) response.end(body);
+  else stream(reading, exchange, body);
+  return true;
+}
+
+/** "A successful GET request to a folder MUST be responded to with a JSON-LD document …", also of an empty one. */
+export async function readFolder(reading: Reading, exchange: Exchange, path: FolderPath): Promise<void> {
+  const { request, response } = exchange;
+  if (isConditional(request)) {
+    const tag = await reading.storage.folderTag(path);
+    if (answeredByCondition(reading, request, response, path, tag, undefined)) return;
+  }
+  const { etag, body } = await reading.storage.listing(path);
+  const headers = readHeaders(path);
+  headers.push('Content-Type', FOLDER_TYPE, 'ETag', quoted(etag), 'Content-Length', String(body.length));
+  response.writeHead(200, headers);
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function isConditional({ headers }: IncomingMessage): boolean {
+  return headers['if-none-match'] !== undefined || headers['if-match'] !== undefined;
+}
+
+/** Evaluates the preconditions in the order of RFC 9110, section 13.2.2. True: the answer is sent. */
+function answeredByCondition(
+  reading: Reading,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: StoragePath,
+  etag: string,
+  lastModified: string | undefined,
+): boolean {
+  const { headers } = request;
+  let judged = judgeRead(parsePrecondition(headers), etag);
+  if (lastModified !== undefined) {
+    const isNewerThan = (header: string | undefined) => isLater(lastModified, header, reading.now());
+    if (headers['if-match'] === undefined && isNewerThan(headers['if-unmodified-since'])) judged = 'failed';
+    if (judged === 'go' && headers['if-none-match'] === undefined) {
+      if (isNewerThan(headers['if-modified-since']) === false) judged = 'not-modified';
+    }
+  }
+  if (judged === 'go') return false;
+  if (judged === 'failed') {
+    answer(request, response, 412, ['ETag', quoted(etag)], 'another version stands here now');
+    return true;
+  }
+  const block = readHeaders(path);
+  block.push('ETag', quoted(etag));
+  response.writeHead(304, block);
+  response.end();
+  return true;
+}
+
+/** undefined: the header is missing or no date, and counts for nothing */
+export function isLater(lastModified: string, header: string | undefined, now: number): boolean | undefined {
+  const date = header === undefined ? undefined : parseHttpDate(header, now);
+  return date === undefined ? undefined : parseHttpDate(lastModified, now)! > date;
+}
+
+function askedRange(
+  { headers }: IncomingMessage,
+  info: DocumentInfo,
+): ByteRange | 'unsatisfiable' | undefined {
+  if (headers.range === undefined) return undefined;
+  const ifRange = headers['if-range'];
+  if (ifRange !== undefined && !ifRangeHolds(String(ifRange), info.etag)) return undefined;
+  return parseRange(headers.range, info.size);
+}
+
+/** What the client's end of a connection does, and the server can do nothing about. */
+const CLIENT_LEFT = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'];
+
+/** Sends a long body at the reader's pace; a reader that takes nothing for too long is left. */
+function stream(reading: Reading, { request, response }: Exchange, body: Readable): void {
+  response.setTimeout(reading.silenceMs, () => response.destroy());
+  pipeline(body, response, (error) => {
+    if (!error || CLIENT_LEFT.includes(error.code ?? '')) return;
+    reading.log.error(
+      { path: request.url?.split('?', 1)[0], err: error },
+      'a document could not be sent to its end',
+    );
+  });
+}

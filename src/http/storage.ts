@@ -1,0 +1,106 @@
+// The storage's handler: requests below /storage/, on bare node:http because this protocol's paths and headers
+// must arrive as they were sent. Parse, authorise, ask, answer: what each method does stands in storage-read.ts
+// and storage-write.ts.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GitsteadError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type DocumentPath, type FolderPath, parseStoragePath, pathOfTarget } from '../protocol/paths.ts';
+import type { Storage } from '../storage/types.ts';
+import { answerOptions } from './cors.ts';
+import { openGuessBudget } from './guess-budget.ts';
+import type { JudgeOrigin } from './request-origin.ts';
+import { type CheckToken, type Exchange, judgeAccess, type StorageMethod } from './storage-access.ts';
+import { answerBadMethod, answerError } from './storage-answers.ts';
+import { readDocument, readFolder } from './storage-read.ts';
+import { deleteDocument, putDocument } from './storage-write.ts';
+import { openUploadSlots, type UploadLimits } from './upload-slots.ts';
+
+export type StorageHandlerOptions = {
+  storage: Storage;
+  /** synchronous: it is asked on every request that needs a token */
+  checkToken: CheckToken;
+  log: Log;
+  /** which names are ours, and where a request comes from (threat 26) */
+  judgeOrigin: JudgeOrigin;
+  /** Unix milliseconds */
+  now: () => number;
+  limits: {
+    /** the largest document, in bytes */
+    documentBytes: number;
+    /** how long an upload or a download may stand still, in milliseconds; 60,000 unless given */
+    silenceMs?: number | undefined;
+    /** 128 for an account and 512 in all unless given */
+    uploads?: UploadLimits | undefined;
+    /** public documents that do not exist, for a network in a quarter of an hour; 300 unless given */
+    missesPerNetwork?: number | undefined;
+  };
+};
+
+const SILENCE_MS = 60_000;
+const UPLOADS: UploadLimits = { perUser: 128, total: 512 };
+
+export type StorageHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Makes the handler for everything below /storage/. The server that it is attached to must also pass it the event
+ * `checkContinue`, and set `requestTimeout` to 0: uploads may take hours, and silence is judged here.
+ */
+export function storageHandler(options: StorageHandlerOptions): StorageHandler {
+  const { storage, checkToken, log, judgeOrigin, now, limits } = options;
+  const silenceMs = limits.silenceMs ?? SILENCE_MS;
+  const guesses = openGuessBudget(now, limits.missesPerNetwork);
+  const reading = { storage, log, now, silenceMs };
+  const writing = {
+    storage,
+    log,
+    now,
+    silenceMs,
+    documentBytes: limits.documentBytes,
+    slots: openUploadSlots(limits.uploads ?? UPLOADS),
+  };
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'OPTIONS') return answerOptions(request, response);
+    const origin = judgeOrigin(request);
+    const path = parseStoragePath(pathOfTarget(request.url ?? ''));
+    const method = methodFor(request, path);
+    if (method === undefined) return answerBadMethod(request, response, path);
+
+    const access = judgeAccess(request, checkToken, path, method);
+    if ('scope' in access) {
+      const exchange = { request, response, access };
+      if (path.kind === 'folder') return await readFolder(reading, exchange, path);
+      if (method === 'PUT') return await putDocument(writing, exchange, path);
+      if (method === 'DELETE') return await deleteDocument(writing, exchange, path);
+      await readDocument(reading, exchange, path);
+      return;
+    }
+    const isOpen = path.isPublic && path.kind === 'document' && (method === 'GET' || method === 'HEAD');
+    if (!isOpen) {
+      answerError(log, request, response, access.error, ['WWW-Authenticate', access.challenge]);
+      return;
+    }
+    await readPublic({ request, response, access: undefined }, path, origin.client);
+  }
+
+  /** Draft, section 9: a document under /public/ is read without a token. */
+  async function readPublic(exchange: Exchange, path: DocumentPath, client: string): Promise<void> {
+    const wait = guesses.isQuiet ? undefined : guesses.blockedFor(client);
+    if (wait !== undefined) {
+      const error = new GitsteadError('too-many', 'too many requests for documents that do not exist');
+      return answerError(log, exchange.request, exchange.response, error, ['Retry-After', String(wait)]);
+    }
+    const exists = await readDocument(reading, exchange, path);
+    if (!exists) guesses.noteMiss(client);
+  }
+
+  return (request, response) => {
+    handle(request, response).catch((error) => answerError(log, request, response, error));
+  };
+}
+
+function methodFor(request: IncomingMessage, path: DocumentPath | FolderPath): StorageMethod | undefined {
+  const { method } = request;
+  if (method === 'GET' || method === 'HEAD') return method;
+  return path.kind === 'document' && (method === 'PUT' || method === 'DELETE') ? method : undefined;
+}
