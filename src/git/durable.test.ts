@@ -3,7 +3,16 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { placeFile, replaceFile, syncFile, syncFolder, writeFileDurably } from './durable.ts';
+import {
+  clearStaging,
+  placeFile,
+  replaceFile,
+  stagingPath,
+  syncFile,
+  syncFolder,
+  writeFileDurably,
+  writeFileDurablyAsync,
+} from './durable.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-durable-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -43,4 +52,22 @@ test('placing a file takes the place of the one that stood there', () => {
 
 test('waiting for a file that is not there is an error', async () => {
   await assert.rejects(syncFile(join(root, 'absent')), { code: 'ENOENT' });
+});
+
+test('a file that is written without blocking is as whole as any', async () => {
+  const bytes = Buffer.alloc(3_000_000, 'bytes');
+  await writeFileDurablyAsync(join(root, 'later'), bytes, 0o400);
+  assert.ok(readFileSync(join(root, 'later')).equals(bytes));
+  assert.equal(statSync(join(root, 'later')).mode & 0o777, 0o400);
+});
+
+test('what is half-made is cleared, files and folders, and nothing else', () => {
+  const folder = join(root, 'clear');
+  mkdirSync(folder);
+  mkdirSync(join(stagingPath(folder), 'deep'), { recursive: true });
+  writeFileSync(stagingPath(folder), 'half');
+  writeFileSync(join(folder, 'whole'), 'whole');
+  clearStaging(folder);
+  clearStaging(join(root, 'absent'));
+  assert.deepEqual(readdirSync(folder), ['whole']);
 });

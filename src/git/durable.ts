@@ -1,7 +1,17 @@
 // What makes bytes and names last: the one place beside storage/journal.ts that calls fsync and rename, so that the
 // order of durable steps can be read and reviewed. What must be durable, and when, is left to the callers.
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  write,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** How the names of everything half-made begin; recovery may remove whatever bears such a name. */
@@ -10,6 +20,20 @@ export const STAGING_PREFIX = '.staging-';
 /** A fresh name for something half-made in `folder`. */
 export function stagingPath(folder: string): string {
   return join(folder, STAGING_PREFIX + randomBytes(12).toString('hex'));
+}
+
+/** Removes everything half-made in a folder: at a start, when nothing of ours is running yet. No folder is fine. */
+export function clearStaging(folder: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  for (const name of names) {
+    if (name.startsWith(STAGING_PREFIX)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 /**
@@ -27,17 +51,23 @@ export function writeFileDurably(path: string, bytes: string | Uint8Array, mode 
 }
 
 /** As `writeFileDurably`, without blocking the event loop. */
-export async function writeFileDurablyAsync(
-  path: string,
-  bytes: string | Uint8Array,
-  mode = 0o600,
-): Promise<void> {
+export async function writeFileDurablyAsync(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
   const descriptor = openSync(path, 'w', mode);
   try {
-    writeFileSync(descriptor, bytes);
+    await writeAsync(descriptor, bytes);
     await syncDescriptor(descriptor);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+async function writeAsync(descriptor: number, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += await new Promise<number>((resolve, reject) => {
+      write(descriptor, bytes, at, bytes.length - at, null, (error, written) =>
+        error ? reject(error) : resolve(written),
+      );
+    });
   }
 }
 

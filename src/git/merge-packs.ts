@@ -1,0 +1,204 @@
+// Many packs into one, while the repository is in use: by us, by git's readers, and perhaps by a repack or gc that deletes
+// what we are reading. Nothing goes before its successor is on the disk; whoever finds a pack gone gives up quietly.
+//
+//   1. plan     every index is read: which objects there are           (nothing on disk yet)
+//   2. write    the merged pack and its index, synced                  gitstead/.staging-…
+//   3. place    keep, pack, index; the folder synced                   both old and new packs stand
+//   4. remove   any multi-pack-index, then the old packs, index first  only the new pack stands
+//   5. drop     the keep
+//
+// A crash leaves a staging file, or a pack too many with our keep beside it: nothing is missing at any point.
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
+import { MergeEntries } from './merge-entries.ts';
+import { OidTable } from './oid-table.ts';
+import { OpenFiles } from './open-files.ts';
+import {
+  dropKeep,
+  isMergeable,
+  type PackFile,
+  packFile,
+  packFolder,
+  placePackFiles,
+  removePack,
+} from './pack-files.ts';
+import { PackReader } from './pack-reader.ts';
+import { PackWriter } from './pack-writer.ts';
+import { CORNER } from './repository.ts';
+import { Slices } from './slices.ts';
+
+export { mergeablePacks } from './pack-files.ts';
+
+const MERGE_AT_PACKS = 16;
+/** Each pack that stays is at least so many times as large as all smaller ones together. */
+const GROWTH = 2;
+/** Smaller packs count as this large: what they cost is being one more. */
+const SMALL_BYTES = 64 << 10;
+const OPEN_FILES = 8;
+const READ_AT_ONCE_BYTES = 256 << 10;
+const INDEX_MAGIC_BYTES = 8;
+
+export type MergeOptions = {
+  /** called when the new pack stands and the old ones still do: from now on reads can go there */
+  placed?: (name: string, index: Buffer) => void;
+  /** gives up as long as nothing is placed */
+  signal?: AbortSignal;
+};
+
+export type MergeResult =
+  | { kind: 'merged'; name: string; objects: number; bytes: number }
+  | { kind: 'gave-up'; reason: 'pack gone' | 'pack kept' | 'aborted' };
+
+/**
+ * Which packs had best be merged, oldest first; undefined when it is fine as it is. What is left, with the merged pack, grows
+ * geometrically, so that there are never more than some 30 packs, and an object is copied a logarithmic number of times.
+ * @param packs those that may be merged (`mergeablePacks`)
+ * @param atLeast fewer packs than this are left alone
+ */
+export function choosePacks(packs: readonly PackFile[], atLeast = MERGE_AT_PACKS): string[] | undefined {
+  if (packs.length < Math.max(2, atLeast)) return undefined;
+  const sorted = packs.toSorted((a, b) => a.bytes - b.bytes);
+  const sizes = sorted.map(({ bytes }) => Math.max(bytes, SMALL_BYTES));
+  let count = sizes.length;
+  while (count > 1 && sizes[count - 1]! >= GROWTH * sizes[count - 2]!) count--;
+  let total = sizes.slice(0, count).reduce((sum, size) => sum + size, 0);
+  while (count < sizes.length && sizes[count]! < GROWTH * total) total += sizes[count++]!;
+  if (count < 2) return undefined;
+  const chosen = sorted.slice(0, count).sort((a, b) => a.modified - b.modified || (a.name < b.name ? -1 : 1));
+  return chosen.map(({ name }) => name);
+}
+
+/**
+ * Merges packs into one and removes them. One merge at a time in a repository; the event loop is never held for more than
+ * a few ms. Packs that somebody keeps, or that go meanwhile, make it give up, with nothing changed.
+ * @param names `pack-…`, oldest first: a tree becomes a delta of its version in a pack before
+ * @throws GitsteadError `corrupt` when a pack cannot be trusted (do not try these again), the system's error when the disk
+ *   is full or fails; nothing has changed then
+ */
+export async function mergePacks(
+  gitDir: string,
+  names: readonly string[],
+  options: MergeOptions = {},
+): Promise<MergeResult> {
+  const slices = new Slices(options.signal);
+  const stagedPack = stagingPath(`${gitDir}/${CORNER}`);
+  const stagedIndex = stagingPath(`${gitDir}/${CORNER}`);
+  let merged: Merged | undefined;
+  try {
+    merged = await writeMerged(gitDir, names, stagedPack, slices);
+    if (!merged) return { kind: 'gave-up', reason: 'pack kept' };
+    await writeFileDurablyAsync(stagedIndex, merged.index, 0o400);
+    options.signal?.throwIfAborted();
+    placePackFiles(gitDir, merged.name, stagedPack, stagedIndex);
+  } catch (error) {
+    if (merged && !names.includes(merged.name)) {
+      removePack(gitDir, merged.name);
+      dropKeep(gitDir, merged.name);
+    }
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ESTALE') return { kind: 'gave-up', reason: 'pack gone' };
+    if (options.signal?.aborted) return { kind: 'gave-up', reason: 'aborted' };
+    throw error;
+  } finally {
+    rmSync(stagedPack, { force: true });
+    rmSync(stagedIndex, { force: true });
+  }
+  await syncFolder(packFolder(gitDir));
+  options.placed?.(merged.name, merged.index);
+  await removeOld(gitDir, names, merged.name);
+  const { name, objects, bytes } = merged;
+  return { kind: 'merged', name, objects, bytes };
+}
+
+type Merged = { name: string; index: Buffer; objects: number; bytes: number };
+
+/** Writes the merged pack to `path`, and makes its index in memory; undefined when one of the packs is shielded. */
+async function writeMerged(
+  gitDir: string,
+  names: readonly string[],
+  path: string,
+  slices: Slices,
+): Promise<Merged | undefined> {
+  const files = new OpenFiles(OPEN_FILES);
+  try {
+    const readers: PackReader[] = [];
+    for (const name of names) {
+      if (!isMergeable(gitDir, name)) return undefined;
+      const index = await readIndex(packFile(gitDir, name, 'idx'));
+      readers.push(new PackReader(packFolder(gitDir), name, files, index));
+      if (slices.isOver) await slices.pause();
+    }
+    const table = await planObjects(readers, slices);
+    const writer = new PackWriter(path, table.count);
+    try {
+      const entries = new MergeEntries(gitDir, table, writer, readers, slices);
+      for (const source of readers.keys()) await entries.writeSource(source);
+      const bytes = writer.position;
+      const checksum = await writer.finish();
+      const index = await table.encodeIndex(checksum, slices);
+      return { name: `pack-${checksum}`, index, objects: table.count, bytes };
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+  } finally {
+    files.closeAll();
+  }
+}
+
+/** Small files are read at once, as thousands of them would take their time in the thread pool. */
+async function readIndex(path: string): Promise<Buffer> {
+  const { size } = statSync(path);
+  return size <= READ_AT_ONCE_BYTES ? readFileSync(path) : readFile(path);
+}
+
+/** Every object of the packs, once, with the first pack that has it. */
+async function planObjects(readers: readonly PackReader[], slices: Slices): Promise<OidTable> {
+  const table = new OidTable(readers.reduce((sum, reader) => sum + reader.index.count, 0));
+  for (const [source, { index }] of readers.entries()) {
+    for (let place = 0; place < index.count; place++) {
+      table.add(index.oidAt(place), source);
+      if ((place & 63) === 0 && slices.isOver) await slices.pause();
+    }
+  }
+  return table;
+}
+
+/** The merged pack is on the disk: the old ones go, and then its keep. */
+async function removeOld(gitDir: string, names: readonly string[], merged: string): Promise<void> {
+  const slices = new Slices();
+  const old = names.filter((name) => name !== merged);
+  removeMultiPackIndex(gitDir, old);
+  for (const name of old) {
+    // one that has been shielded since is of use to somebody, and one more copy harms nobody
+    if (isMergeable(gitDir, name)) removePack(gitDir, name);
+    if (slices.isOver) await slices.pause();
+  }
+  removeMultiPackIndex(gitDir, old);
+  await syncFolder(packFolder(gitDir));
+  dropKeep(gitDir, merged);
+}
+
+/**
+ * Removes a multi-pack-index if it names one of these packs, with what belongs to it: git takes it at its word, and finds
+ * broken what it names and is gone.
+ */
+function removeMultiPackIndex(gitDir: string, packs: readonly string[]): void {
+  const path = `${packFolder(gitDir)}/multi-pack-index`;
+  let file: Buffer;
+  try {
+    file = readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const isOurs = packs.some((name) => file.includes(`${name}.idx\0`, INDEX_MAGIC_BYTES, 'latin1'));
+  if (!isOurs && file.length > INDEX_MAGIC_BYTES) return;
+  rmSync(path, { force: true });
+  for (const name of readdirSync(packFolder(gitDir))) {
+    if (/^multi-pack-index-[0-9a-f]+\.(bitmap|rev)$/.test(name)) {
+      rmSync(`${packFolder(gitDir)}/${name}`, { force: true });
+    }
+  }
+}

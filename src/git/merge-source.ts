@@ -1,0 +1,116 @@
+// One of the packs that are merged into another: its entries in the order in which they lie, and their bytes, through a
+// window, so that a pack of any size takes little memory. What becomes of the entries is merge-packs.ts's.
+import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { GitsteadError } from '../errors.ts';
+import { packFile } from './pack-files.ts';
+import type { PackIndex } from './pack-index.ts';
+import { PACK_HEADER_BYTES, PACK_TRAILER_BYTES } from './pack-reader.ts';
+import { type Slices, sortInSlices } from './slices.ts';
+
+const readAsync = promisify(read);
+
+/** Longer reads go through the thread pool, so that a slow disk blocks nobody. */
+const READ_AT_ONCE_BYTES = 256 << 10;
+const WINDOW_BYTES = 1 << 20;
+
+export class MergeSource {
+  readonly index: PackIndex;
+  /** of the entries, ascending, and at the end that of the checksum: entry i lies between i and i + 1 */
+  readonly offsets: Float64Array;
+  /** for each entry in that order, its place in the index */
+  readonly places: Uint32Array;
+  readonly #descriptor: number;
+  #window = Buffer.alloc(0);
+  #windowAt = 0;
+
+  private constructor(descriptor: number, index: PackIndex, offsets: Float64Array, places: Uint32Array) {
+    this.#descriptor = descriptor;
+    this.index = index;
+    this.offsets = offsets;
+    this.places = places;
+  }
+
+  /**
+   * Opens a pack whose index is at hand.
+   * @throws the system's error (ENOENT: the pack is gone), GitsteadError `corrupt` when it is not the index's pack
+   */
+  static async open(gitDir: string, name: string, index: PackIndex, slices: Slices): Promise<MergeSource> {
+    const descriptor = openSync(packFile(gitDir, name, 'pack'), 'r');
+    try {
+      const end = fstatSync(descriptor).size - PACK_TRAILER_BYTES;
+      const atPlaces = new Float64Array(index.count);
+      const order = new Uint32Array(index.count);
+      for (let place = 0; place < index.count; place++) {
+        atPlaces[place] = index.offsetAt(place);
+        order[place] = place;
+        if ((place & 255) === 0 && slices.isOver) await slices.pause();
+      }
+      const places = await sortInSlices(order, (a, b) => atPlaces[a]! - atPlaces[b]! || a - b, slices);
+      const offsets = new Float64Array(index.count + 1);
+      for (let i = 0; i < index.count; i++) offsets[i] = atPlaces[places[i]!]!;
+      offsets[index.count] = end;
+      const source = new MergeSource(descriptor, index, offsets, places);
+      source.#check(end);
+      return source;
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  get count(): number {
+    return this.places.length;
+  }
+
+  /** Where the entries end: the pack's size without its checksum. */
+  get end(): number {
+    return this.offsets[this.count]!;
+  }
+
+  /** Which entry begins at this offset; undefined when none does. */
+  entryAt(offset: number): number | undefined {
+    let low = 0;
+    let high = this.count - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      if (this.offsets[middle] === offset) return middle;
+      if (this.offsets[middle]! < offset) low = middle + 1;
+      else high = middle - 1;
+    }
+    return undefined;
+  }
+
+  /** Up to `length` bytes from `at` on, fewer only at the end: a view, good until the next call. */
+  async bytes(at: number, length: number): Promise<Buffer> {
+    const from = at - this.#windowAt;
+    if (from >= 0 && from + length <= this.#window.length) return this.#window.subarray(from, from + length);
+    const size = Math.min(Math.max(WINDOW_BYTES, length), this.end - at);
+    const window = Buffer.allocUnsafeSlow(size);
+    const done =
+      size <= READ_AT_ONCE_BYTES
+        ? readSync(this.#descriptor, window, 0, size, at)
+        : (await readAsync(this.#descriptor, window, 0, size, at)).bytesRead;
+    this.#window = window.subarray(0, done);
+    this.#windowAt = at;
+    return this.#window.subarray(0, length);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  #check(end: number): void {
+    const head = Buffer.alloc(PACK_HEADER_BYTES);
+    const trailer = Buffer.alloc(PACK_TRAILER_BYTES);
+    readSync(this.#descriptor, head, 0, head.length, 0);
+    readSync(this.#descriptor, trailer, 0, trailer.length, Math.max(0, end));
+    const isWhole =
+      head.toString('latin1', 0, 4) === 'PACK' &&
+      head.readUInt32BE(8) === this.count &&
+      trailer.toString('hex') === this.index.packChecksum &&
+      (this.count === 0 ? end : this.offsets[0]) === PACK_HEADER_BYTES;
+    if (!isWhole)
+      throw new GitsteadError('corrupt', 'a pack is cut short, or not the one that its index is about');
+  }
+}
