@@ -204,6 +204,11 @@ export function parseSetting<Name extends SettingName>(
   return value as Settings[Name];
 }
 
+/** The host of accounts' addresses, without a port, as far as the settings tell. */
+export function authorHost({ addressHost, publicUrl }: Settings): string {
+  return addressHost?.replace(/:\d+$/, '') ?? publicUrl?.hostname ?? 'localhost';
+}
+
 /** The data folder that `--data` or GITSTEAD_DATA names, absolute. */
 export function dataFolderOf(flag: string | undefined, environment = process.env): string {
   return resolve(flag ?? (environment[DATA_VARIABLE] || DEFAULT_DATA_FOLDER));

@@ -3,11 +3,14 @@
 import { connect, type Socket } from 'node:net';
 import { GitsteadError } from '../errors.ts';
 import {
+  type ControlCommand,
   type ControlRequest,
+  type ControlResult,
   formatControlLine,
   linesOf,
   type Progress,
   parseControlReply,
+  parseControlResult,
   shortSocketPath,
 } from '../storage/control-socket.ts';
 
@@ -16,11 +19,11 @@ import {
  * @returns undefined when no server runs on this folder
  * @throws what the server answers as a failure; not-ready when it stops before it has answered
  */
-export async function askServer(
+export async function askServer<C extends ControlCommand>(
   socketPath: string,
-  request: ControlRequest,
+  request: Extract<ControlRequest, { command: C }>,
   report: (progress: Progress) => void = () => {},
-): Promise<{ result: unknown } | undefined> {
+): Promise<{ result: ControlResult<C> } | undefined> {
   using short = shortSocketPath(socketPath);
   const socket = await connected(short.path);
   if (!socket) return undefined;
@@ -28,10 +31,10 @@ export async function askServer(
     socket.write(formatControlLine(request));
     for await (const line of linesOf(socket)) {
       const reply = parseControlReply(line);
-      if (!reply) throw new GitsteadError('not-ready', 'the running server is of another version');
+      if (!reply) throw otherVersion();
       if ('failure' in reply) throw new GitsteadError(reply.failure.code, reply.failure.message);
-      if ('result' in reply) return { result: reply.result };
-      report(reply.progress);
+      if ('progress' in reply) report(reply.progress);
+      else return { result: resultOf(request.command, reply.result) };
     }
   } catch (error) {
     if (error instanceof GitsteadError) throw error;
@@ -40,6 +43,16 @@ export async function askServer(
     socket.destroy();
   }
   throw new GitsteadError('not-ready', 'the running server stopped before it had answered');
+}
+
+function resultOf<C extends ControlCommand>(command: C, given: unknown): ControlResult<C> {
+  const result = parseControlResult(command, given);
+  if (result === undefined) throw otherVersion();
+  return result;
+}
+
+function otherVersion(): GitsteadError {
+  return new GitsteadError('not-ready', 'the running server is of another version than this command');
 }
 
 /** undefined: nobody listens there */

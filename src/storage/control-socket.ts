@@ -32,6 +32,20 @@ const controlRequest = z.discriminatedUnion('command', [
 ]);
 export type ControlRequest = z.infer<typeof controlRequest>;
 
+const count = z.number();
+const fault = z.object({ user: z.string(), module: z.string(), what: z.string() });
+/** What comes back for each command. */
+const CONTROL_RESULTS = {
+  ping: z.object({ pid: count }),
+  drain: z.null(),
+  check: z.object({ repositories: count, documents: count, faults: z.array(fault) }),
+  reindex: z.object({ repositories: count, documents: count }),
+  /** false: there was no such account */
+  'remove-user': z.object({ existed: z.boolean() }),
+};
+export type ControlCommand = ControlRequest['command'];
+export type ControlResult<C extends ControlCommand> = z.infer<(typeof CONTROL_RESULTS)[C]>;
+
 const progress = z.strictObject({ done: z.number(), total: z.number() });
 /** Steps done of all steps, as far as they are known. */
 export type Progress = z.infer<typeof progress>;
@@ -56,6 +70,14 @@ export function parseControlRequest(line: string): ControlRequest | undefined {
 /** @returns undefined when the line is no reply of this version */
 export function parseControlReply(line: string): ControlReply | undefined {
   return controlReply.safeParse(jsonOf(line)).data;
+}
+
+/** @returns undefined when it is no result of this version */
+export function parseControlResult<C extends ControlCommand>(
+  command: C,
+  result: unknown,
+): ControlResult<C> | undefined {
+  return CONTROL_RESULTS[command].safeParse(result).data as ControlResult<C> | undefined;
 }
 
 export function formatControlLine(message: ControlRequest | ControlReply): string {

@@ -122,6 +122,15 @@ function refuseForeign(folder: string, migrations: readonly Migration[]): void {
   );
 }
 
+/** Whether nothing stands in the folder that a data folder or a backup made there would mix with. */
+export function isEmptyFolder(folder: string): boolean {
+  return firstForeign(folder) === undefined;
+}
+
+function firstForeign(folder: string): string | undefined {
+  return readdirSync(folder).find((name) => !HARMLESS.has(name) && !name.startsWith(STAGING_PREFIX));
+}
+
 function refuseNewer(folder: string, format: number, migrations: readonly Migration[]): void {
   const newest = newestFormat(migrations);
   if (format <= newest) return;

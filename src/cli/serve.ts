@@ -1,0 +1,70 @@
+// `gitstead serve`: the server in the foreground, until a signal. What the first start tells about the first account
+// goes to the terminal only, never to the log.
+import { Command, Option } from 'commander';
+import { flagOf, type GivenSettings, loadConfig, SETTINGS, settingNames } from '../config.ts';
+import { asGitsteadError } from '../errors.ts';
+import { type Log, openLog } from '../log.ts';
+import type { RunningServer } from '../server.ts';
+import { addDataOption, addExample, dataFolderIn } from './arguments.ts';
+import { print } from './terminal.ts';
+
+/** npm hands on a Ctrl-C that the terminal has sent to all of us already: two signals this close are one. */
+const SAME_SIGNAL_MS = 500;
+/** When all is closed nothing should be left to wait for; if something is, it is not waited for. */
+const LINGER_MS = 1000;
+
+export function serveCommand(): Command {
+  const command = addDataOption(new Command('serve')).description('run the server in the foreground');
+  for (const name of settingNames()) {
+    const { help, default: value } = SETTINGS[name];
+    const note = value === undefined || value === '' ? '' : ` (default: ${value})`;
+    command.addOption(new Option(`--${flagOf(name)} <value>`, help + note));
+  }
+  command.action(async (options: Record<string, string | undefined>) => {
+    const config = loadConfig(dataFolderIn(options), settingsIn(options));
+    const log = openLog(config['log.level']);
+    // the other commands need nothing of the server, and start in half the time without it
+    const { startServer } = await import('../server.ts');
+    const server = await startServer(config, log);
+    greet(server, config.dataFolder);
+    await untilStopped(server, log);
+  });
+  return addExample(command, 'gitstead serve --data /srv/gitstead --public-url https://rs.example.com');
+}
+
+/** commander calls the value of --log-level logLevel */
+function settingsIn(options: Record<string, string | undefined>): GivenSettings {
+  const camel = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(settingNames().map((name) => [name, options[camel(flagOf(name))]]));
+}
+
+function greet({ url, addressHost, firstAccountUrl }: RunningServer, dataFolder: string): void {
+  print(`Gitstead serves ${url}`);
+  print(`data folder: ${dataFolder}`);
+  print(`your address: NAME@${addressHost}`);
+  if (firstAccountUrl !== undefined) {
+    print('');
+    print('There is no account yet. Create the first one here; the link works once:');
+    print(`  ${firstAccountUrl}`);
+    print('');
+  }
+}
+
+async function untilStopped(server: RunningServer, log: Log): Promise<void> {
+  const { promise: stopped, resolve, reject } = Promise.withResolvers<void>();
+  let stoppedAt: number | undefined;
+  const stop = () => {
+    if (stoppedAt !== undefined && performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
+    if (stoppedAt !== undefined) process.exit(1);
+    stoppedAt = performance.now();
+    log.info('stopping: requests under way are finished');
+    server.close().then(resolve, reject);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
+  process.on('uncaughtException', (thrown) => {
+    log.fatal({ err: thrown }, asGitsteadError(thrown).message);
+    process.exit(1);
+  });
+  await stopped;
+  setTimeout(() => process.exit(0), LINGER_MS).unref();
+}

@@ -1,0 +1,102 @@
+// What commands show and ask for on a terminal: tables, a progress bar, a password without echo, a yes.
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { GitsteadError } from '../errors.ts';
+import type { Progress } from '../storage/control-socket.ts';
+
+const BAR_CELLS = 24;
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}
+
+/** Rows in columns as wide as their widest cell; nothing but the head when there are no rows. */
+export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  for (const row of [head, ...rows]) {
+    print(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join('  '));
+  }
+}
+
+/** Unix milliseconds → `2026-01-02 15:04`, in this machine's time zone. */
+export function formatTime(time: number): string {
+  const date = new Date(time);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1);
+  const value = bytes / 2 ** (power * 10);
+  return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
+}
+
+/** `1 document`, `2 documents` */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+export type ProgressBar = { report: (progress: Progress) => void } & Disposable;
+
+/** On a terminal a bar that goes when it is disposed; elsewhere nothing. */
+export function progressBar(what: string): ProgressBar {
+  const { stderr } = process;
+  if (!stderr.isTTY) return { report: () => {}, [Symbol.dispose]: () => {} };
+  return {
+    report({ done, total }) {
+      const cells = total === 0 ? BAR_CELLS : Math.round((done / total) * BAR_CELLS);
+      stderr.write(`\r[${'#'.repeat(cells).padEnd(BAR_CELLS)}] ${done}/${total} ${what}\u001b[K`);
+    },
+    [Symbol.dispose]: () => void stderr.write('\r\u001b[K'),
+  };
+}
+
+/** The first line of standard input. */
+export async function readPasswordFromInput(): Promise<string> {
+  const [line = ''] = (await text(process.stdin)).split(/\r?\n/);
+  return line;
+}
+
+/**
+ * Asks twice for a new password, without showing it.
+ * @throws bad-request when the two differ
+ */
+export async function askNewPassword(name: string): Promise<string> {
+  const first = await askHidden(`Password for ${name}: `);
+  const second = await askHidden('The same again: ');
+  if (first !== second) throw new GitsteadError('bad-request', 'the two passwords differ');
+  return first;
+}
+
+async function askHidden(question: string): Promise<string> {
+  process.stderr.write(question);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(new GitsteadError('bad-request', 'no password was given'));
+  lines.once('SIGINT', giveUp).once('close', giveUp);
+  try {
+    return await Promise.race([lines.question(''), ended]);
+  } finally {
+    lines.off('close', giveUp).close();
+    process.stderr.write('\n');
+  }
+}
+
+/** Asks on a terminal; where there is none, the answer is yes. */
+export async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,119 @@
+// The composition root: opens every room in order, listens, and closes them in reverse. What the rooms do is theirs.
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { authorHost, type Config } from './config.ts';
+import { type Accounts, openAccounts } from './db/open-accounts.ts';
+import type { TokenGrant, Tokens } from './db/tokens.ts';
+import { buildPages } from './http/app.ts';
+import { openControl } from './http/control.ts';
+import { listen } from './http/listener.ts';
+import { originJudge } from './http/request-origin.ts';
+import { storageHandler } from './http/storage.ts';
+import type { Log } from './log.ts';
+import { answerCommand } from './storage/commands.ts';
+import { claimDataFolder, partsOf } from './storage/data-folder.ts';
+import { openStore } from './storage/open-store.ts';
+
+export interface RunningServer extends AsyncDisposable {
+  readonly port: number;
+  /** where people find it: the public URL, or its name on this machine */
+  readonly url: string;
+  /** the part of accounts' addresses after the @ */
+  readonly addressHost: string;
+  readonly accounts: Accounts;
+  /** the one-time link, a secret; undefined when there is an account */
+  readonly firstAccountUrl: string | undefined;
+  /** Finishes the requests under way, writes what is pending, frees the data folder. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server on `config.dataFolder`.
+ * @throws GitsteadError, in one line for the operator, when it cannot; nothing stays open then
+ */
+export async function startServer(config: Config, log: Log, now = Date.now): Promise<RunningServer> {
+  const parts = partsOf(config.dataFolder);
+  await using opening = new AsyncDisposableStack();
+  opening.use(await claimDataFolder(config.dataFolder));
+  rmSync(parts.backupMark, { force: true });
+  const accounts = opening.use(await openAccounts(parts.accounts, now));
+  const store = opening.use(
+    await openStore(
+      {
+        dataFolder: config.dataFolder,
+        host: authorHost(config),
+        documentLimitBytes: config.documentLimit,
+        cacheBytes: config.memoryBudget,
+      },
+      log,
+      now,
+    ),
+  );
+  const { storage } = store;
+
+  let isReady = false;
+  const names = {
+    publicUrl: config.publicUrl?.origin,
+    addressHost: config.addressHost,
+    trustedProxies: config.trustedProxies,
+  };
+  const pages = await buildPages({
+    accounts,
+    storage,
+    log,
+    config: { ...names, singleUser: config.singleUser },
+    randomBytes,
+    isReady: () => isReady,
+  });
+  opening.defer(() => pages.close());
+
+  const owned = { storage, index: store.index, accounts, repositoriesFolder: parts.repositories };
+  const control = await openControl(
+    parts.control,
+    (request, report, signal) => answerCommand(owned, request, report, signal),
+    log,
+  );
+  opening.defer(() => control.close());
+  const listener = await listen({
+    host: config.host,
+    port: config.port,
+    pages: pages.handle,
+    storage: storageHandler({
+      storage,
+      checkToken: withDefaultQuota(accounts.tokens, config.quota),
+      judgeOrigin: originJudge(names, (message) => log.warn(message)),
+      log,
+      now,
+      limits: { documentBytes: config.documentLimit },
+    }),
+  });
+  opening.defer(() => listener.close());
+  opening.defer(() => {
+    isReady = false;
+  });
+  isReady = true;
+
+  const rooms = opening.move();
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= rooms.disposeAsync());
+  const url = config.publicUrl?.origin ?? `http://localhost:${listener.port}`;
+  const { firstAccountPath } = pages;
+  return {
+    port: listener.port,
+    url,
+    accounts,
+    addressHost: config.addressHost ?? new URL(url).host,
+    firstAccountUrl: firstAccountPath === undefined ? undefined : url + firstAccountPath,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** An account without a quota of its own has the one that the settings tell. */
+function withDefaultQuota(tokens: Tokens, quota: number | 'none'): (token: string) => TokenGrant | undefined {
+  if (quota === 'none') return tokens.check;
+  return (token) => {
+    const grant = tokens.check(token);
+    return grant && { ...grant, quotaBytes: grant.quotaBytes ?? quota };
+  };
+}
