@@ -97,8 +97,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const reads = openReads({
     engine,
     registry,
-    listings: openListings(index, cacheBytes / 3),
-    cacheBytes: (cacheBytes / 3) * 2,
+    listings: openListings(index, Math.floor(cacheBytes / 3)),
+    cacheBytes: Math.floor((cacheBytes / 3) * 2),
   });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
   let isClosing = false;
