@@ -53,33 +53,7 @@ export function openSessions(
       return secret;
     },
 
-    async find(secret) {
-      if (!isSecret(secret)) return undefined;
-      const time = now();
-      const secretHash = hashSecret(secret);
-      const row = await db
-        .selectFrom('sessions')
-        .innerJoin('users', 'users.name', 'sessions.user')
-        .select(['user', 'is_admin', 'browser', 'sessions.created_at', 'last_used_at'])
-        .where('secret_hash', '=', secretHash)
-        .where('last_used_at', '>=', time - SESSION_IDLE_MS)
-        .executeTakeFirst();
-      if (!row) return undefined;
-      if (time - row.last_used_at >= LAST_USED_GRAIN_MS) {
-        await db
-          .updateTable('sessions')
-          .set({ last_used_at: time })
-          .where('secret_hash', '=', secretHash)
-          .execute();
-      }
-      return {
-        user: row.user as UserName,
-        isAdmin: row.is_admin === 1,
-        browser: row.browser,
-        createdAt: row.created_at,
-        lastUsedAt: time,
-      };
-    },
+    find: (secret) => findSession(db, secret, now()),
 
     async end(secret) {
       await db.deleteFrom('sessions').where('secret_hash', '=', hashSecret(secret)).execute();
@@ -109,5 +83,33 @@ export function openSessions(
         .executeTakeFirst();
       return row !== undefined;
     },
+  };
+}
+
+async function findSession(
+  db: Kysely<AccountsTables>,
+  secret: string,
+  time: number,
+): Promise<Session | undefined> {
+  if (!isSecret(secret)) return undefined;
+  const secretHash = hashSecret(secret);
+  const row = await db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.name', 'sessions.user')
+    .select(['user', 'is_admin', 'browser', 'sessions.created_at', 'last_used_at'])
+    .where('secret_hash', '=', secretHash)
+    .where('last_used_at', '>=', time - SESSION_IDLE_MS)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  if (time - row.last_used_at >= LAST_USED_GRAIN_MS) {
+    const used = db.updateTable('sessions').set({ last_used_at: time });
+    await used.where('secret_hash', '=', secretHash).execute();
+  }
+  return {
+    user: row.user as UserName,
+    isAdmin: row.is_admin === 1,
+    browser: row.browser,
+    createdAt: row.created_at,
+    lastUsedAt: time,
   };
 }

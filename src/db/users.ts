@@ -43,44 +43,14 @@ export function openUsers(
   now: () => number,
   changed: () => void,
 ): Users {
-  async function newRow({ name, password, isAdmin }: NewUser): Promise<Selectable<AccountsTables['users']>> {
-    refuseBadPassword(password);
-    return {
-      name,
-      password: await passwords.hash(password),
-      is_admin: Number(isAdmin),
-      quota_bytes: null,
-      created_at: now(),
-    };
-  }
-
-  async function findRow(name: string): Promise<Selectable<AccountsTables['users']> | undefined> {
+  async function findRow(name: string): Promise<UserRow | undefined> {
     return db.selectFrom('users').selectAll().where('name', '=', name).executeTakeFirst();
   }
 
   return {
-    async create(user) {
-      const row = await newRow(user);
-      const made = await db
-        .insertInto('users')
-        .values(row)
-        .onConflict((conflict) => conflict.doNothing())
-        .executeTakeFirst();
-      if (!made.numInsertedOrUpdatedRows) {
-        throw new GitsteadError('bad-request', `There is already an account named “${user.name}”.`);
-      }
-      return asUser(row);
-    },
+    create: async (user) => insertUser(db, await newRow(user, passwords, now())),
 
-    async createFirst({ name, password }) {
-      const row = await newRow({ name, password, isAdmin: true });
-      return db.transaction().execute(async (transaction) => {
-        const other = await transaction.selectFrom('users').select('name').limit(1).executeTakeFirst();
-        if (other) return undefined;
-        await transaction.insertInto('users').values(row).execute();
-        return asUser(row);
-      });
-    },
+    createFirst: async (user) => insertFirst(db, await newRow({ ...user, isAdmin: true }, passwords, now())),
 
     async find(name) {
       const row = await findRow(name);
@@ -106,17 +76,7 @@ export function openUsers(
 
     async setPassword(name, password) {
       refuseBadPassword(password);
-      const hash = await passwords.hash(password);
-      return db.transaction().execute(async (transaction) => {
-        const result = await transaction
-          .updateTable('users')
-          .set({ password: hash })
-          .where('name', '=', name)
-          .executeTakeFirst();
-        await transaction.deleteFrom('sessions').where('user', '=', name).execute();
-        await transaction.deleteFrom('browsers').where('user', '=', name).execute();
-        return result.numUpdatedRows > 0n;
-      });
+      return replacePassword(db, name, await passwords.hash(password));
     },
 
     async setQuota(name, bytes) {
@@ -137,12 +97,58 @@ export function openUsers(
   };
 }
 
+type UserRow = Selectable<AccountsTables['users']>;
+
+async function newRow(
+  { name, password, isAdmin }: NewUser,
+  passwords: Passwords,
+  time: number,
+): Promise<UserRow> {
+  refuseBadPassword(password);
+  const hash = await passwords.hash(password);
+  return { name, password: hash, is_admin: Number(isAdmin), quota_bytes: null, created_at: time };
+}
+
+async function insertUser(db: Kysely<AccountsTables>, row: UserRow): Promise<User> {
+  const made = await db
+    .insertInto('users')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  if (!made.numInsertedOrUpdatedRows) {
+    throw new GitsteadError('bad-request', `There is already an account named “${row.name}”.`);
+  }
+  return asUser(row);
+}
+
+async function insertFirst(db: Kysely<AccountsTables>, row: UserRow): Promise<User | undefined> {
+  return db.transaction().execute(async (transaction) => {
+    const other = await transaction.selectFrom('users').select('name').limit(1).executeTakeFirst();
+    if (other) return undefined;
+    await transaction.insertInto('users').values(row).execute();
+    return asUser(row);
+  });
+}
+
+async function replacePassword(db: Kysely<AccountsTables>, name: string, hash: string): Promise<boolean> {
+  return db.transaction().execute(async (transaction) => {
+    const result = await transaction
+      .updateTable('users')
+      .set({ password: hash })
+      .where('name', '=', name)
+      .executeTakeFirst();
+    await transaction.deleteFrom('sessions').where('user', '=', name).execute();
+    await transaction.deleteFrom('browsers').where('user', '=', name).execute();
+    return result.numUpdatedRows > 0n;
+  });
+}
+
 function refuseBadPassword(password: string): void {
   const fault = passwordFault(password);
   if (fault !== undefined) throw new GitsteadError('bad-request', fault);
 }
 
-function asUser(row: Selectable<AccountsTables['users']>): User {
+function asUser(row: UserRow): User {
   return {
     name: row.name as UserName,
     isAdmin: row.is_admin === 1,

@@ -33,17 +33,17 @@ export function registerAuthorize(
   });
 
   app.get<ForUser>('/oauth/:user/authorize', async (request, reply) => {
-    const user = await existingUser(request.params.user);
+    const user = await existingUser(users, request.params.user);
     const query = rawQuery(request);
     const authorize = parseAuthorizeRequest(query);
     if (request.session?.user !== user) {
       return sendSignIn(request, reply, forms, { next: { kind: 'authorize', user, query } });
     }
-    return sendConsent(request, reply, user, authorize);
+    return sendConsent(request, reply, { tokens, forms }, user, authorize);
   });
 
   app.post<ForUser>('/oauth/:user/authorize', async (request, reply) => {
-    const user = await existingUser(request.params.user);
+    const user = await existingUser(users, request.params.user);
     const query = rawQuery(request);
     const authorize = parseAuthorizeRequest(query);
     // the session ended while the page stood open
@@ -53,55 +53,63 @@ export function registerAuthorize(
       case 'deny':
         return redirectToApp(reply, deniedRedirect(authorize));
       case 'allow':
-        return redirectToApp(reply, tokenRedirect(authorize, await grant(user, authorize)));
+        return redirectToApp(reply, tokenRedirect(authorize, await grant(tokens, log, user, authorize)));
       default:
         throw new GitsteadError('bad-request', 'The form says neither Allow nor Deny.');
     }
   });
+}
 
-  async function existingUser(raw: string): Promise<UserName> {
-    const name = parseUserName(raw);
-    if (name === undefined || !(await users.find(name))) {
-      throw new GitsteadError('not-found', 'There is no such account on this server.');
-    }
-    return name;
+/** @throws not-found */
+async function existingUser(users: Users, raw: string): Promise<UserName> {
+  const name = parseUserName(raw);
+  if (name === undefined || !(await users.find(name))) {
+    throw new GitsteadError('not-found', 'There is no such account on this server.');
   }
+  return name;
+}
 
-  async function grant(user: UserName, { redirect, scopes }: AuthorizeRequest): Promise<string> {
-    const { token, id } = await tokens.create({
-      user,
-      app: redirect.origin,
-      redirect: redirect.origin + redirect.path,
-      scopes,
-      expiresAt: undefined,
-      kind: 'implicit',
-    });
-    log.info({ user, app: redirect.origin, scopes: formatScopes(scopes), token: id }, 'an app was allowed');
-    return token;
-  }
+async function grant(
+  tokens: Tokens,
+  log: Log,
+  user: UserName,
+  { redirect, scopes }: AuthorizeRequest,
+): Promise<string> {
+  const { token, id } = await tokens.create({
+    user,
+    app: redirect.origin,
+    redirect: redirect.origin + redirect.path,
+    scopes,
+    expiresAt: undefined,
+    kind: 'implicit',
+  });
+  log.info({ user, app: redirect.origin, scopes: formatScopes(scopes), token: id }, 'an app was allowed');
+  return token;
+}
 
-  async function sendConsent(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    user: UserName,
-    { redirect, scopes }: AuthorizeRequest,
-  ): Promise<FastifyReply> {
-    const query = rawQuery(request);
-    const before = (await tokens.list(user)).find(({ app: origin }) => origin === redirect.origin);
-    const page = consentPage({
-      formToken: forms.token(request, reply, consentPurpose(user, query)),
-      redirect,
-      scopes,
-      address: `${user}@${request.origin.addressHost}`,
-      switchHref: authorizePath(undefined, query),
-      before: before && {
-        since: before.createdAt,
-        path: before.redirect?.slice(redirect.origin.length),
-        scopes: before.scopes,
-      },
-    });
-    return sendPage(reply, page, { formLeadsTo: redirect.origin, opensFromApps: true });
-  }
+/** Sends the page with Allow and Deny, and with what the app was allowed before. */
+async function sendConsent(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { tokens, forms }: { tokens: Tokens; forms: Forms },
+  user: UserName,
+  { redirect, scopes }: AuthorizeRequest,
+): Promise<FastifyReply> {
+  const query = rawQuery(request);
+  const before = (await tokens.list(user)).find(({ app }) => app === redirect.origin);
+  const page = consentPage({
+    formToken: forms.token(request, reply, consentPurpose(user, query)),
+    redirect,
+    scopes,
+    address: `${user}@${request.origin.addressHost}`,
+    switchHref: authorizePath(undefined, query),
+    before: before && {
+      since: before.createdAt,
+      path: before.redirect?.slice(redirect.origin.length),
+      scopes: before.scopes,
+    },
+  });
+  return sendPage(reply, page, { formLeadsTo: redirect.origin, opensFromApps: true });
 }
 
 /** A form token is good for exactly the request that the page showed. */

@@ -1,0 +1,138 @@
+// The check of a bearer token on every storage request: synchronous, and from memory. A change by this process is
+// seen at once, one by another process within 100 ms. Times of last use are written from here, and lazily.
+import type { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import { GitsteadError } from '../errors.ts';
+import type { UserName } from '../protocol/paths.ts';
+import { parseScopes, type Scope } from '../protocol/scopes.ts';
+import type { AccountsTables } from './accounts-schema.ts';
+
+const LOOK_FOR_CHANGES_MS = 100;
+const MAX_CACHED = 10_000;
+const LAST_USED_GRAIN_MS = 60_000;
+
+/** What a valid token allows. */
+export type TokenGrant = {
+  id: string;
+  user: UserName;
+  app: string | undefined;
+  scopes: readonly Scope[];
+  quotaBytes: number | undefined;
+};
+
+type CachedGrant = TokenGrant & { expiresAt: number | undefined };
+type GrantRow = {
+  id: string;
+  user: string;
+  app: string | null;
+  scopes: string;
+  expires_at: number | null;
+  quota_bytes: number | null;
+};
+
+/** @param reader a connection of its own: its PRAGMA data_version moves with every commit by any other connection */
+export function openChecker(
+  reader: DatabaseSync,
+  now: () => number,
+): { check(tokenHash: string): TokenGrant | undefined; forget(): void } {
+  const find = reader.prepare(
+    `SELECT tokens.id, tokens.user, tokens.app, tokens.scopes, tokens.expires_at, users.quota_bytes
+     FROM tokens JOIN users ON users.name = tokens.user WHERE tokens.token_hash = ?`,
+  );
+  const version = reader.prepare('PRAGMA data_version');
+  const known = new Map<string, CachedGrant>();
+  const unknown = new Set<string>();
+  let seenVersion = -1;
+  let askedAt = Number.NEGATIVE_INFINITY;
+
+  function forget(): void {
+    known.clear();
+    unknown.clear();
+  }
+
+  function forgetWhatOthersChanged(time: number): void {
+    if (Math.abs(time - askedAt) < LOOK_FOR_CHANGES_MS) return;
+    askedAt = time;
+    const { data_version: newest } = version.get() as { data_version: number };
+    if (newest !== seenVersion) forget();
+    seenVersion = newest;
+  }
+
+  return {
+    forget,
+    check(tokenHash) {
+      const time = now();
+      forgetWhatOthersChanged(time);
+      if (unknown.has(tokenHash)) return undefined;
+      let grant = known.get(tokenHash);
+      if (!grant) {
+        const row = find.get(tokenHash) as GrantRow | undefined;
+        if (!row) {
+          // guesses must not drive out the tokens in use: they have a bounded set of their own
+          if (unknown.size >= MAX_CACHED) unknown.clear();
+          unknown.add(tokenHash);
+          return undefined;
+        }
+        grant = {
+          id: row.id,
+          user: row.user as UserName,
+          app: row.app ?? undefined,
+          scopes: storedScopes(row.scopes),
+          quotaBytes: row.quota_bytes ?? undefined,
+          expiresAt: row.expires_at ?? undefined,
+        };
+        if (known.size >= MAX_CACHED) known.delete(known.keys().next().value!);
+        known.set(tokenHash, grant);
+      }
+      return grant.expiresAt !== undefined && grant.expiresAt <= time ? undefined : grant;
+    },
+  };
+}
+
+/** Times of last use: kept in memory, written together once a minute, and only for tokens that were used. */
+export function openLastUsed(
+  db: Kysely<AccountsTables>,
+  now: () => number,
+): { note(id: string): void; pending(id: string): number | undefined; close(): Promise<void> } {
+  let pending = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> = Promise.resolve();
+
+  async function write(): Promise<void> {
+    const batch = pending;
+    pending = new Map();
+    try {
+      await db.transaction().execute(async (transaction) => {
+        for (const [id, time] of batch) {
+          await transaction.updateTable('tokens').set({ last_used_at: time }).where('id', '=', id).execute();
+        }
+      });
+    } catch {
+      // A full disk or a busy file: nothing depends on these times, so they wait for the next minute.
+      pending = new Map([...batch, ...pending]);
+    }
+  }
+
+  return {
+    note(id) {
+      pending.set(id, now());
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        writing = write();
+      }, LAST_USED_GRAIN_MS).unref();
+    },
+    pending: (id) => pending.get(id),
+    async close() {
+      clearTimeout(timer);
+      await writing;
+      if (pending.size > 0) await write();
+    },
+  };
+}
+
+/** @throws corrupt */
+export function storedScopes(stored: string): readonly Scope[] {
+  const scopes = parseScopes(stored);
+  if (!scopes) throw new GitsteadError('corrupt', 'the scopes of a stored token cannot be read');
+  return scopes;
+}
