@@ -1,6 +1,10 @@
-// Work in the background: merging small packs, one repository at a time, so that none ever has more than a few dozen.
-import { choosePacks, mergeablePacks, mergePacks } from '../git/merge-packs.ts';
+// Work in the background: merging small packs, one repository at a time and in a thread of its own, so that none ever has
+// more than a few dozen.
+import { Worker } from 'node:worker_threads';
+import { GitsteadError } from '../errors.ts';
+import { choosePacks, mergeablePacks } from '../git/merge-packs.ts';
 import type { Log } from '../log.ts';
+import type { MergeNews, MergeOrder } from './merge-worker.ts';
 import type { OpenRepository } from './open-repository.ts';
 
 /** Fewer packs than this are not worth a look. */
@@ -15,13 +19,14 @@ export interface Maintenance {
 
 export function openMaintenance(log: Log): Maintenance {
   const waiting = new Set<OpenRepository>();
-  const closing = new AbortController();
+  let worker: Worker | undefined;
   let running: Promise<void> | undefined;
+  let isClosing = false;
 
   async function run(): Promise<void> {
     for (const repository of waiting) {
       waiting.delete(repository);
-      if (closing.signal.aborted) return;
+      if (isClosing) return;
       try {
         await mergeOnce(repository);
       } catch (error) {
@@ -32,26 +37,52 @@ export function openMaintenance(log: Log): Maintenance {
   }
 
   async function mergeOnce(repository: OpenRepository): Promise<void> {
-    const chosen = choosePacks(mergeablePacks(repository.folder));
-    if (!chosen) return;
-    await mergePacks(repository.folder, chosen, {
-      placed: (name, index) => repository.store.addPack(name, index),
-      signal: closing.signal,
-    });
+    const names = choosePacks(mergeablePacks(repository.folder));
+    if (!names) return;
+    worker ??= startWorker();
+    await askWorker(worker, { folder: repository.folder, names }, repository);
     repository.store.rescan();
   }
 
   return {
     consider(repository) {
-      if (closing.signal.aborted || repository.store.packs().length <= LOOK_ABOVE_PACKS) return;
+      if (isClosing || repository.store.packs().length <= LOOK_ABOVE_PACKS) return;
       waiting.add(repository);
       running ??= run().finally(() => {
         running = undefined;
       });
     },
     async close() {
-      closing.abort();
+      isClosing = true;
+      worker?.postMessage('give-up' satisfies MergeOrder);
       await running;
+      await worker?.terminate();
     },
   };
+}
+
+/** The thread runs this file's neighbour, as source or as built. */
+function startWorker(): Worker {
+  const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+  const worker = new Worker(new URL(`./merge-worker${ending}`, import.meta.url));
+  worker.unref();
+  return worker;
+}
+
+function askWorker(worker: Worker, order: MergeOrder, repository: OpenRepository): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onNews = (news: MergeNews) => {
+      if (news.kind === 'placed') repository.store.addPack(news.name, Buffer.from(news.index));
+      else if (news.kind === 'over') settle();
+      else settle(new GitsteadError('internal', news.message));
+    };
+    const onError = (error: unknown) => settle(error);
+    const settle = (error?: unknown) => {
+      worker.off('message', onNews).off('error', onError);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    worker.on('message', onNews).on('error', onError);
+    worker.postMessage(order);
+  });
 }
