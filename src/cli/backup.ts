@@ -17,7 +17,7 @@ export function backupCommand(): Command {
       const folder = dataFolderIn(options);
       const report = await withOwner(folder, async (ask) => {
         using bar = progressBar('repositories');
-        return backUp({
+        return await backUp({
           from: folder,
           to: resolve(directory),
           drain: async (user, module) =>

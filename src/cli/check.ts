@@ -18,7 +18,7 @@ export function checkCommand(): Command {
         throw noSuchUser(user);
       const report = await withOwner(folder, async (ask) => {
         using bar = progressBar('repositories');
-        return ask({ command: 'check', user }, bar.report);
+        return await ask({ command: 'check', user }, bar.report);
       });
       if (options.json) printJson(report);
       else {

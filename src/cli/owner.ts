@@ -50,7 +50,7 @@ async function withOwnStore<T>(config: Config, use: (ask: Ask) => Promise<T>): P
   );
   const owned: Owned = { ...store, accounts, repositoriesFolder: parts.repositories };
   const { signal } = new AbortController();
-  return use(
+  return await use(
     async (request, report = () => {}) => (await answerCommand(owned, request, report, signal)) as never,
   );
 }

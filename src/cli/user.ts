@@ -143,7 +143,7 @@ function quotaCommand(): Command {
 async function newPassword(command: Command, user: UserName, options: PasswordOptions): Promise<string> {
   if (options.passwordStdin) return readPasswordFromInput();
   if (process.stdin.isTTY) return askNewPassword(user);
-  return command.error('there is no terminal to ask for the password: give it with --password-stdin', {
+  return command.error('error: there is no terminal to ask for the password: give it with --password-stdin', {
     exitCode: 2,
   });
 }
