@@ -25,9 +25,12 @@ export function serveCommand(): Command {
     const log = openLog(config['log.level']);
     // the other commands need nothing of the server, and start in half the time without it
     const { startServer } = await import('../server.ts');
+    const stopped = untilSignal(log);
     const server = await startServer(config, log);
     greet(server, config.dataFolder);
-    await untilStopped(server, log);
+    await stopped;
+    await server.close();
+    setTimeout(() => process.exit(0), LINGER_MS).unref();
   });
   return addExample(command, 'gitstead serve --data /srv/gitstead --public-url https://rs.example.com');
 }
@@ -50,21 +53,21 @@ function greet({ url, addressHost, firstAccountUrl }: RunningServer, dataFolder:
   }
 }
 
-async function untilStopped(server: RunningServer, log: Log): Promise<void> {
-  const { promise: stopped, resolve, reject } = Promise.withResolvers<void>();
-  let stoppedAt: number | undefined;
-  const stop = () => {
-    if (stoppedAt !== undefined && performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
-    if (stoppedAt !== undefined) process.exit(1);
-    stoppedAt = performance.now();
-    log.info('stopping: requests under way are finished');
-    server.close().then(resolve, reject);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
+/** Resolves at the first signal, also one that comes while the server is starting; a second one ends the process. */
+function untilSignal(log: Log): Promise<void> {
   process.on('uncaughtException', (thrown) => {
     log.fatal({ err: thrown }, asGitsteadError(thrown).message);
     process.exit(1);
   });
-  await stopped;
-  setTimeout(() => process.exit(0), LINGER_MS).unref();
+  return new Promise((resolve) => {
+    let stoppedAt: number | undefined;
+    const stop = () => {
+      if (stoppedAt !== undefined && performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
+      if (stoppedAt !== undefined) process.exit(1);
+      stoppedAt = performance.now();
+      log.info('stopping: requests under way are finished');
+      resolve();
+    };
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
+  });
 }

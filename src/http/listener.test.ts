@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { type Handle, type Listener, listen } from './listener.ts';
+
+const echo =
+  (room: string): Handle =>
+  (request, response) =>
+    response.end(`${room} ${request.url}`);
+
+async function open(handlers: Partial<Record<'storage' | 'pages', Handle>> = {}): Promise<Listener> {
+  return listen({ host: '127.0.0.1', port: 0, storage: echo('storage'), pages: echo('pages'), ...handlers });
+}
+
+/** Everything that comes back for one raw request, until the server closes. */
+async function ask(listener: Listener, head: string): Promise<string> {
+  const socket = connect(listener.port, '127.0.0.1');
+  socket.write(`${head}\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  return text(socket);
+}
+
+test('what is below /storage/ goes to the bare handler as it was sent, everything else to the pages', async () => {
+  const listener = await open();
+  try {
+    const targets: [string, string][] = [
+      ['/storage/ann/a%2e/../b?x=1', 'storage /storage/ann/a%2e/../b?x=1'],
+      ['/storage', 'pages /storage'],
+      ['/storages/ann/', 'pages /storages/ann/'],
+      ['/%73torage/ann/', 'pages /%73torage/ann/'],
+      ['/', 'pages /'],
+      ['http://example.com/storage/ann/', 'storage /storage/ann/'],
+      ['http://example.com?q', 'pages /?q'],
+    ];
+    for (const [target, expected] of targets) {
+      const answer = await ask(listener, `GET ${target} HTTP/1.1`);
+      assert.equal(answer.split('\r\n\r\n')[1], expected, target);
+    }
+  } finally {
+    await listener.close();
+  }
+});
+
+test('a path of 4,096 bytes with every byte escaped arrives', async () => {
+  const listener = await open();
+  try {
+    const answer = await ask(listener, `GET /storage/ann/${'%C3%A9'.repeat(2048)} HTTP/1.1`);
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+  } finally {
+    await listener.close();
+  }
+});
+
+test('a port in use, a port that needs root and a foreign address are refused by the name of the setting', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const rest = { storage: echo(''), pages: echo('') };
+  await assert.rejects(listen({ ...rest, host: '127.0.0.1', port }), {
+    code: 'bad-request',
+    message: `port ${port} is in use already; choose another one with --port`,
+  });
+  other.close();
+  await assert.rejects(listen({ ...rest, host: '192.0.2.1', port: 0 }), { message: /192\.0\.2\.1 .*--host/ });
+});
+
+function heldAnswer(): { handle: Handle; asked: Promise<void>; finish: () => void } {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: gate, resolve: finish } = Promise.withResolvers<void>();
+  const handle = (_request: IncomingMessage, response: ServerResponse) => {
+    ask();
+    void gate.then(() => response.end('finished'));
+  };
+  return { handle, asked, finish };
+}
+
+async function keptAlive(listener: Listener, path: string): Promise<Socket> {
+  const socket = connect(listener.port, '127.0.0.1');
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  return socket;
+}
+
+test('closing finishes the request under way, then ends its connection', async () => {
+  const held = heldAnswer();
+  const listener = await open({ pages: held.handle });
+  const socket = await keptAlive(listener, '/');
+  await held.asked;
+  const closed = listener.close();
+  held.finish();
+  assert.match(await text(socket), /^HTTP\/1\.1 200 .*finished/s);
+  await closed;
+});
+
+test('closing ends connections that wait for nothing, and takes no new ones', async () => {
+  const listener = await open();
+  const socket = await keptAlive(listener, '/');
+  await once(socket, 'data');
+  socket.resume();
+  const ended = once(socket, 'close');
+  await listener.close();
+  await ended;
+  const late = connect(listener.port, '127.0.0.1');
+  const [error] = await once(late, 'error');
+  assert.equal((error as NodeJS.ErrnoException).code, 'ECONNREFUSED');
+});
