@@ -3,23 +3,22 @@
 import { crc32 } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta, encodeSpliceDelta, treeDelta } from './delta.ts';
-import { type TreeBase, TreeBases } from './merge-bases.ts';
-import { MergeSource } from './merge-source.ts';
-import type { ObjectKind } from './object-id.ts';
+import { headerOf, type TreeBase, TreeBases } from './merge-bases.ts';
+import { MergeSource, MergeWindow } from './merge-source.ts';
+import type { Oid } from './object-id.ts';
 import type { OidTable } from './oid-table.ts';
 import {
   ENTRY_TYPES,
   type EntryHeader,
   MAX_ENTRY_HEADER_BYTES,
   OFS_DELTA,
-  readEntryHeader,
   writeBaseDistance,
   writeEntryHeader,
 } from './pack-entry.ts';
 import type { PackReader } from './pack-reader.ts';
 import type { PackWriter } from './pack-writer.ts';
 import type { Slices } from './slices.ts';
-import { inflateAt, packObjectStream } from './zlib.ts';
+import { packObjectStream } from './zlib.ts';
 
 /** No chain of deltas is made longer than this … */
 const MAX_CHAIN = 50;
@@ -32,6 +31,16 @@ const MAX_CONVERTED_BYTES = 8 << 20;
 const SMALL_SPLICE_BYTES = 1024;
 const COPY_BYTES = 1 << 20;
 
+/** An entry of a source: where it lies there, and what its index and its header tell. */
+type Entry = {
+  source: MergeSource;
+  start: number;
+  length: number;
+  oid: Oid;
+  crc: number;
+  header: EntryHeader;
+};
+
 export class MergeEntries {
   readonly #gitDir: string;
   readonly #table: OidTable;
@@ -39,6 +48,7 @@ export class MergeEntries {
   readonly #readers: readonly PackReader[];
   readonly #slices: Slices;
   readonly #bases: TreeBases;
+  readonly #room = new MergeWindow();
   readonly #header = Buffer.alloc(2 * MAX_ENTRY_HEADER_BYTES);
 
   /**
@@ -66,13 +76,14 @@ export class MergeEntries {
    */
   async writeSource(number: number): Promise<void> {
     const reader = this.#readers[number]!;
-    const source = await MergeSource.open(this.#gitDir, reader.name, reader.index, this.#slices);
+    const source = await MergeSource.open(this.#gitDir, reader.name, reader.index, this.#room, this.#slices);
     try {
       const bases = await this.#bases.of(source);
-      for (let entry = 0; entry < source.count; entry++) {
-        const oid = source.index.oidAt(source.places[entry]!);
+      for (let i = 0; i < source.count; i++) {
+        const oid = source.index.oidAt(source.places[i]!);
         const row = this.#table.find(oid);
-        if (this.#table.offsets[row]! < 0) await this.#writeEntry(source, reader, entry, row, bases.get(oid));
+        if (this.#table.offsets[row]! < 0)
+          await this.#write(await entryOf(source, i, oid), reader, row, bases.get(oid));
         if (this.#slices.isOver) await this.#slices.pause();
       }
     } finally {
@@ -80,55 +91,57 @@ export class MergeEntries {
     }
   }
 
-  async #writeEntry(
-    source: MergeSource,
-    reader: PackReader,
-    entry: number,
-    row: number,
-    base: TreeBase | undefined,
-  ): Promise<void> {
-    const start = source.offsets[entry]!;
-    const length = source.offsets[entry + 1]! - start;
-    const head = await source.bytes(start, Math.min(length, MAX_ENTRY_HEADER_BYTES));
-    const header = readEntryHeader(head, 0);
-    const crc = source.index.crcAt(source.places[entry]!);
+  async #write(entry: Entry, reader: PackReader, row: number, base: TreeBase | undefined): Promise<void> {
+    const { header } = entry;
     const offset = this.#writer.position;
     this.#writer.beginEntry();
     let depth = 0;
     if (header.kind === undefined) {
-      const baseRow = this.#baseRow(source, start, header);
-      const baseOffset = this.#table.offsets[baseRow]!;
-      depth = this.#table.depths[baseRow]! + 1;
-      if (baseOffset < 0 && header.baseOid === undefined) throw corrupt('is a delta of what comes after it');
-      if (baseOffset < 0) {
-        // the base of a REF_DELTA may come later in the same pack
-        depth = MAX_FOUND_CHAIN;
-        await this.#copy(source, start, length, crc, 0);
-      } else if (depth > MAX_FOUND_CHAIN) {
-        depth = 0;
-        const { kind, body } = reader.read(start);
-        await this.#writeWhole(kind, body);
-      } else {
-        await this.#writeHeader(header.size, offset - baseOffset);
-        await this.#copy(source, start, length, crc, header.streamAt);
-      }
-    } else if (base && (await this.#writeTreeDelta(source, start, length, crc, header, base))) {
+      depth = await this.#writeDelta(entry, header, reader);
+    } else if (base && (await this.#writeTreeDelta(entry, base))) {
       depth = this.#table.depths[this.#table.find(base.base)]! + 1;
     } else {
-      await this.#copy(source, start, length, crc, 0);
+      await this.#copy(entry, 0);
     }
     this.#table.offsets[row] = offset;
     this.#table.crcs[row] = this.#writer.crc;
     this.#table.depths[row] = Math.min(depth, MAX_DEPTH);
   }
 
+  /** Writes what is a delta in its pack, with the distance to where its base is now, and tells its depth. */
+  async #writeDelta(
+    entry: Entry,
+    header: EntryHeader & { kind?: never },
+    reader: PackReader,
+  ): Promise<number> {
+    const baseRow = this.#baseRow(entry, header);
+    const baseOffset = this.#table.offsets[baseRow]!;
+    const depth = this.#table.depths[baseRow]! + 1;
+    if (baseOffset < 0) {
+      // the base of a REF_DELTA may come later in the same pack
+      if (header.baseOid === undefined) throw corrupt('is a delta of what comes after it');
+      await this.#copy(entry, 0);
+      return MAX_FOUND_CHAIN;
+    }
+    if (depth <= MAX_FOUND_CHAIN) {
+      await this.#writeHeader(header.size, this.#writer.position - baseOffset);
+      await this.#copy(entry, header.streamAt);
+      return depth;
+    }
+    const { kind, body } = reader.read(entry.start);
+    const end = writeEntryHeader(this.#header, 0, ENTRY_TYPES[kind], body.length);
+    await this.#writer.write(this.#header.subarray(0, end));
+    await this.#writer.write(packObjectStream(body));
+    return 0;
+  }
+
   /** The row of a delta's base, which is in the same pack as the delta, or in one before. */
-  #baseRow(source: MergeSource, start: number, header: EntryHeader & { kind?: never }): number {
+  #baseRow({ source, start }: Entry, header: EntryHeader & { kind?: never }): number {
     let oid = header.baseOid;
     if (oid === undefined) {
-      const entry = source.entryAt(start - header.distance!);
-      if (entry === undefined) throw corrupt('is a delta of no entry');
-      oid = source.index.oidAt(source.places[entry]!);
+      const i = source.entryAt(start - header.distance!);
+      if (i === undefined) throw corrupt('is a delta of no entry');
+      oid = source.index.oidAt(source.places[i]!);
     }
     const row = this.#table.find(oid);
     if (row < 0) throw corrupt('is a delta of something outside its pack');
@@ -140,14 +153,8 @@ export class MergeEntries {
     await this.#writer.write(this.#header.subarray(0, end));
   }
 
-  async #writeWhole(kind: ObjectKind, body: Buffer): Promise<void> {
-    const end = writeEntryHeader(this.#header, 0, ENTRY_TYPES[kind], body.length);
-    await this.#writer.write(this.#header.subarray(0, end));
-    await this.#writer.write(packObjectStream(body));
-  }
-
   /** Copies an entry from its byte `from` on, and checks all of it against the index's checksum. */
-  async #copy(source: MergeSource, start: number, length: number, crc: number, from: number): Promise<void> {
+  async #copy({ source, start, length, crc }: Entry, from: number): Promise<void> {
     let found = 0;
     for (let at = 0; at < length; at += COPY_BYTES) {
       const bytes = await source.bytes(start + at, Math.min(COPY_BYTES, length - at));
@@ -159,32 +166,33 @@ export class MergeEntries {
   }
 
   /** Writes a whole tree as a delta of its earlier version, if that is smaller and no chain becomes too long. */
-  async #writeTreeDelta(
-    source: MergeSource,
-    start: number,
-    length: number,
-    crc: number,
-    header: EntryHeader,
-    { base, height }: TreeBase,
-  ): Promise<boolean> {
+  async #writeTreeDelta(entry: Entry, { base, height }: TreeBase): Promise<boolean> {
+    const { source, start, length, header } = entry;
     const baseRow = this.#table.find(base);
     // what is written already is told by what was written before it: there can be no circle
     if (baseRow < 0 || this.#table.offsets[baseRow]! < 0) return false;
-    if (this.#table.depths[baseRow]! + 1 + height > MAX_CHAIN || length > MAX_CONVERTED_BYTES) return false;
-    const baseBody = this.#bases.tree(base);
-    if (!baseBody || header.size > MAX_CONVERTED_BYTES) return false;
-    const entry = await source.bytes(start, length);
-    if (crc32(entry) !== crc) throw corrupt('is not what its index says');
-    const { body } = inflateAt(entry, header.streamAt, header.size);
-    const delta = smallestDelta(baseBody, body);
+    if (this.#table.depths[baseRow]! + 1 + height > MAX_CHAIN) return false;
+    if (Math.max(length, header.size) > MAX_CONVERTED_BYTES) return false;
+    const before = this.#bases.tree(base);
+    if (!before) return false;
+    if (crc32(await source.bytes(start, length)) !== entry.crc) throw corrupt('is not what its index says');
+    const body = this.#bases.tree(entry.oid);
+    if (body?.length !== header.size) throw corrupt('is not the tree that its index says');
+    const delta = smallestDelta(before, body);
     if (!delta) return false;
     const stream = packObjectStream(delta);
     if (stream.length + MAX_ENTRY_HEADER_BYTES >= length) return false;
-    if (!applyDelta(baseBody, delta).equals(body)) return false;
     await this.#writeHeader(delta.length, this.#writer.position - this.#table.offsets[baseRow]!);
     await this.#writer.write(stream);
     return true;
   }
+}
+
+async function entryOf(source: MergeSource, i: number, oid: Oid): Promise<Entry> {
+  const start = source.offsets[i]!;
+  const length = source.offsets[i + 1]! - start;
+  const header = await headerOf(source, i);
+  return { source, start, length, oid, crc: source.index.crcAt(source.places[i]!), header };
 }
 
 /** How the target tree differs from the base: in one place, or, when that is much, entry by entry. */
@@ -197,7 +205,10 @@ function smallestDelta(base: Buffer, target: Buffer): Buffer | undefined {
   });
   const inserted = target.subarray(prefix, target.length - suffix);
   if (inserted.length > SMALL_SPLICE_BYTES) {
-    if (target.length <= MAX_WALKED_TREE_BYTES) return treeDelta(base, target);
+    if (target.length <= MAX_WALKED_TREE_BYTES) {
+      const delta = treeDelta(base, target);
+      return applyDelta(base, delta).equals(target) ? delta : undefined;
+    }
     if (inserted.length > target.length / 2) return undefined;
   }
   const removed = base.length - prefix - suffix;

@@ -22,6 +22,7 @@ import {
   packFolder,
   placePackFiles,
   removePack,
+  removePackAsync,
 } from './pack-files.ts';
 import { PackReader } from './pack-reader.ts';
 import { PackWriter } from './pack-writer.ts';
@@ -167,13 +168,11 @@ async function planObjects(readers: readonly PackReader[], slices: Slices): Prom
 
 /** The merged pack is on the disk: the old ones go, and then its keep. */
 async function removeOld(gitDir: string, names: readonly string[], merged: string): Promise<void> {
-  const slices = new Slices();
   const old = names.filter((name) => name !== merged);
   removeMultiPackIndex(gitDir, old);
   for (const name of old) {
     // one that has been shielded since is of use to somebody, and one more copy harms nobody
-    if (isMergeable(gitDir, name)) removePack(gitDir, name);
-    if (slices.isOver) await slices.pause();
+    if (isMergeable(gitDir, name)) await removePackAsync(gitDir, name);
   }
   removeMultiPackIndex(gitDir, old);
   await syncFolder(packFolder(gitDir));

@@ -14,6 +14,16 @@ const readAsync = promisify(read);
 const READ_AT_ONCE_BYTES = 256 << 10;
 const WINDOW_BYTES = 1 << 20;
 
+/** Room for the bytes that are being looked at, used again and again: garbage of this size is dear. */
+export class MergeWindow {
+  #bytes: Buffer = Buffer.alloc(0);
+
+  ofSize(size: number): Buffer {
+    if (this.#bytes.length < size) this.#bytes = Buffer.allocUnsafeSlow(Math.max(size, WINDOW_BYTES));
+    return this.#bytes;
+  }
+}
+
 export class MergeSource {
   readonly index: PackIndex;
   /** of the entries, ascending, and at the end that of the checksum: entry i lies between i and i + 1 */
@@ -21,11 +31,20 @@ export class MergeSource {
   /** for each entry in that order, its place in the index */
   readonly places: Uint32Array;
   readonly #descriptor: number;
-  #window = Buffer.alloc(0);
+  readonly #room: MergeWindow;
+  /** the part of the room that holds bytes of the pack, from `#windowAt` on */
+  #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
 
-  private constructor(descriptor: number, index: PackIndex, offsets: Float64Array, places: Uint32Array) {
+  private constructor(
+    descriptor: number,
+    room: MergeWindow,
+    index: PackIndex,
+    offsets: Float64Array,
+    places: Uint32Array,
+  ) {
     this.#descriptor = descriptor;
+    this.#room = room;
     this.index = index;
     this.offsets = offsets;
     this.places = places;
@@ -33,9 +52,16 @@ export class MergeSource {
 
   /**
    * Opens a pack whose index is at hand.
+   * @param room for its bytes; one source after another can use it
    * @throws the system's error (ENOENT: the pack is gone), GitsteadError `corrupt` when it is not the index's pack
    */
-  static async open(gitDir: string, name: string, index: PackIndex, slices: Slices): Promise<MergeSource> {
+  static async open(
+    gitDir: string,
+    name: string,
+    index: PackIndex,
+    room: MergeWindow,
+    slices: Slices,
+  ): Promise<MergeSource> {
     const descriptor = openSync(packFile(gitDir, name, 'pack'), 'r');
     try {
       const end = fstatSync(descriptor).size - PACK_TRAILER_BYTES;
@@ -50,7 +76,7 @@ export class MergeSource {
       const offsets = new Float64Array(index.count + 1);
       for (let i = 0; i < index.count; i++) offsets[i] = atPlaces[places[i]!]!;
       offsets[index.count] = end;
-      const source = new MergeSource(descriptor, index, offsets, places);
+      const source = new MergeSource(descriptor, room, index, offsets, places);
       source.#check(end);
       return source;
     } catch (error) {
@@ -86,7 +112,7 @@ export class MergeSource {
     const from = at - this.#windowAt;
     if (from >= 0 && from + length <= this.#window.length) return this.#window.subarray(from, from + length);
     const size = Math.min(Math.max(WINDOW_BYTES, length), this.end - at);
-    const window = Buffer.allocUnsafeSlow(size);
+    const window = this.#room.ofSize(size);
     const done =
       size <= READ_AT_ONCE_BYTES
         ? readSync(this.#descriptor, window, 0, size, at)

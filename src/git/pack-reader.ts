@@ -28,6 +28,9 @@ const HASH_CHUNK_BYTES = 1 << 20;
 
 /** The bytes of the entry that is being looked at. Everything here that uses it is synchronous. */
 const window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+/** And those of longer ones, up to a size: what they hold is copied out, and garbage of this size is dear. */
+const SCRATCH_BYTES = 512 << 10;
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 export class PackReader {
   /** file name without folder and ending: `pack-…` */
@@ -155,8 +158,9 @@ export class PackReader {
     }
   }
 
+  /** A view, good until the next call. */
   #readBytes(offset: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
     return bytes.subarray(0, this.#files.read(this.#file, bytes, length, offset));
   }
 
@@ -177,9 +181,10 @@ export class PackReader {
   /** Once: that this is a pack, whole, and the one that the index is about. */
   #check(): void {
     this.#files.descriptor(this.#file);
-    const head = this.#readBytes(0, PACK_HEADER_BYTES);
+    const { count, packChecksum } = this.index;
+    const isPack = isPackHeader(this.#readBytes(0, PACK_HEADER_BYTES), count);
     const trailer = this.#readBytes(Math.max(0, this.#end()), PACK_TRAILER_BYTES);
-    if (!isPackHeader(head, this.index.count) || trailer.toString('hex') !== this.index.packChecksum) {
+    if (!isPack || trailer.toString('hex') !== packChecksum) {
       throw corrupt('cannot be read: the pack is cut short, or not the one that its index is about');
     }
     this.#isChecked = true;

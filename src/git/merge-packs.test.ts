@@ -1,0 +1,461 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { encodeCommit } from './commit.ts';
+import { encodeSpliceDelta } from './delta.ts';
+import { choosePacks, mergeablePacks, mergePacks } from './merge-packs.ts';
+import { hashObject, type Oid } from './object-id.ts';
+import { ObjectStore, OpenFiles, verifyPack } from './object-store.ts';
+import { PackBuilder } from './pack-builder.ts';
+import { dropKeep, keepPack, ourKeeps, packFile, packFolder, placePack } from './pack-files.ts';
+import { openIndex } from './pack-index.ts';
+import { gitEnvironment } from './process.ts';
+import { createRepository } from './repository.ts';
+import { placeSpool, spoolBlob } from './spool-pack.ts';
+import { EditableTree } from './tree.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'gitstead-merge-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function git(gitDir: string, args: string[], input = ''): string {
+  const env = gitEnvironment(gitDir);
+  return execFileSync('git', args, { env, encoding: 'utf8', stdio: 'pipe', input, maxBuffer: 1 << 28 });
+}
+
+/** A repository that grows by packs of one or more commits, in a folder and a folder in it. */
+class Growing {
+  static #made = 0;
+  readonly bare = join(root, `${++Growing.#made}.git`);
+  readonly names: string[] = [];
+  readonly #top = EditableTree.empty();
+  readonly #deep = EditableTree.empty();
+  #head: Oid | undefined;
+  #versions = 0;
+
+  constructor() {
+    createRepository(this.bare);
+  }
+
+  /** @param asDeltas whether later trees of the pack are deltas of its first, as our own packs have them */
+  addPack(commits: number, asDeltas = true): void {
+    const pack = new PackBuilder();
+    const last = new Map<EditableTree, Oid>();
+    const addTree = (tree: EditableTree): Oid => {
+      const oid = tree.hash();
+      const splices = tree.takeSplices();
+      const base = last.get(tree);
+      last.set(tree, oid);
+      const delta = asDeltas && base && splices && deltaOf(splices);
+      if (!delta || !pack.addDelta(oid, base, delta)) pack.addBody(oid, 'tree', Buffer.from(tree.body()));
+      return oid;
+    };
+    for (let i = 0; i < commits; i++) {
+      const version = ++this.#versions;
+      const body = Buffer.from(`document ${version} ${'text '.repeat(version % 40)}`);
+      const blob = hashObject('blob', body);
+      pack.addBody(blob, 'blob', body);
+      const tree = version % 3 === 0 ? this.#deep : this.#top;
+      tree.set(`document-${(version * 7) % 150}`, 'blob', blob);
+      if (tree === this.#deep) this.#top.set('deep', 'tree', addTree(this.#deep));
+      const person = { name: 'A', email: 'a@b', time: 1e9 + version, zone: '+0000' };
+      const commit = encodeCommit({
+        tree: addTree(this.#top),
+        parents: this.#head ? [this.#head] : [],
+        author: person,
+        committer: person,
+        message: `PUT ${version}\n`,
+      });
+      this.#head = hashObject('commit', commit);
+      pack.addBody(this.#head, 'commit', commit);
+    }
+    const { pack: bytes, index, checksum } = pack.finish();
+    const name = `pack-${checksum}`;
+    placePack(this.bare, name, bytes, index);
+    dropKeep(this.bare, name);
+    this.names.push(name);
+    writeFileSync(join(this.bare, 'refs/heads/main'), `${this.#head}\n`);
+  }
+}
+
+function deltaOf({
+  baseLength,
+  splices,
+}: {
+  baseLength: number;
+  splices: Parameters<typeof encodeSpliceDelta>[1];
+}) {
+  return encodeSpliceDelta(baseLength, splices);
+}
+
+function growing(packs: number, commits: number, asDeltas = true): Growing {
+  const repository = new Growing();
+  for (let i = 0; i < packs; i++) repository.addPack(commits, asDeltas);
+  return repository;
+}
+
+function allObjects(bare: string): string[] {
+  return git(bare, [
+    'cat-file',
+    '--batch-all-objects',
+    '--unordered',
+    '--batch-check=%(objectname) %(objecttype) %(objectsize)',
+  ])
+    .split('\n')
+    .sort();
+}
+
+function reachable(bare: string): string {
+  return git(bare, ['rev-list', '--objects', '--all', '--count']);
+}
+
+function packBytes(bare: string): number {
+  return mergeablePacks(bare).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function leftovers(bare: string): string[] {
+  const corner = readdirSync(join(bare, 'gitstead')).filter((name) => name.startsWith('.staging-'));
+  return [...corner, ...ourKeeps(bare)];
+}
+
+function assertSound(bare: string): void {
+  assert.equal(git(bare, ['fsck', '--strict', '--full', '--no-dangling']), '');
+  for (const { name } of mergeablePacks(bare)) assert.ok(verifyPack(packFile(bare, name, 'pack')), name);
+  assert.deepEqual(leftovers(bare), []);
+}
+
+test('packs of one commit each become one pack, with all objects, and far smaller', async () => {
+  const { bare, names } = growing(120, 1);
+  const [objects, count, bytes] = [allObjects(bare), reachable(bare), packBytes(bare)];
+  const placed: string[] = [];
+  const result = await mergePacks(bare, names, {
+    placed(name, index) {
+      placed.push(name);
+      assert.deepEqual(ourKeeps(bare), [name], 'shielded while old and new ones stand');
+      assert.equal(mergeablePacks(bare).length, names.length);
+      assert.deepEqual(readFileSync(packFile(bare, name, 'idx')), index);
+    },
+  });
+  assert.ok(result.kind === 'merged');
+  assert.deepEqual(placed, [result.name]);
+  assert.deepEqual(
+    mergeablePacks(bare).map(({ name }) => name),
+    [result.name],
+  );
+  assert.deepEqual(allObjects(bare), objects);
+  assert.equal(reachable(bare), count);
+  assert.ok(packBytes(bare) < bytes / 2, `${packBytes(bare)} of ${bytes}`);
+  assertSound(bare);
+  const chains = git(bare, ['verify-pack', '-v', packFile(bare, result.name, 'idx')]).matchAll(
+    /chain length = (\d+)/g,
+  );
+  assert.ok(Math.max(...[...chains].map((match) => Number(match[1]))) <= 50);
+});
+
+for (const asDeltas of [true, false]) {
+  test(`packs of many commits are merged, their trees ${asDeltas ? 'deltas' : 'whole'}`, async () => {
+    const { bare, names } = growing(12, 30, asDeltas);
+    const [objects, bytes] = [allObjects(bare), packBytes(bare)];
+    assert.equal((await mergePacks(bare, names)).kind, 'merged');
+    assert.deepEqual(allObjects(bare), objects);
+    assert.ok(packBytes(bare) < bytes);
+    assertSound(bare);
+  });
+}
+
+test('merged packs are merged again and again, and clones are whole', async () => {
+  const repository = growing(5, 4);
+  const { bare } = repository;
+  for (let round = 0; round < 6; round++) {
+    const objects = allObjects(bare);
+    const result = await mergePacks(
+      bare,
+      mergeablePacks(bare).map(({ name }) => name),
+    );
+    assert.equal(result.kind, 'merged');
+    assert.deepEqual(allObjects(bare), objects);
+    repository.addPack(3);
+    repository.addPack(1);
+  }
+  assertSound(bare);
+  const env = { ...gitEnvironment('', { GIT_ALLOW_PROTOCOL: 'file' }), GIT_DIR: undefined };
+  execFileSync('git', ['clone', '-q', '--no-local', '--bare', bare, `${bare}.clone`], {
+    env: env as NodeJS.ProcessEnv,
+    stdio: 'pipe',
+  });
+  assert.equal(reachable(`${bare}.clone`), reachable(bare));
+});
+
+test('packs that git made, with deltas of either kind, are merged with ours', async () => {
+  const repository = growing(20, 3);
+  const { bare } = repository;
+  for (const [i, byOffset] of [true, false].entries()) {
+    git(bare, [
+      '-c',
+      `repack.useDeltaBaseOffset=${byOffset}`,
+      'repack',
+      '-adfq',
+      '--depth=60',
+      '--window=50',
+    ]);
+    for (let more = 0; more < 3 + i; more++) repository.addPack(2);
+  }
+  // the same objects once more, as deltas of other bases
+  git(bare, [
+    'pack-objects',
+    '-q',
+    '--all',
+    '--no-reuse-delta',
+    '--window=10',
+    join(packFolder(bare), 'pack'),
+  ]);
+  const objects = allObjects(bare);
+  const names = mergeablePacks(bare).map(({ name }) => name);
+  assert.ok(names.length > 3);
+  for (const order of [names, names.toReversed()]) {
+    const copy = `${bare}.copy-${order === names}`;
+    execFileSync('cp', ['-r', bare, copy]);
+    assert.equal((await mergePacks(copy, order)).kind, 'merged');
+    assert.deepEqual(allObjects(copy), objects);
+    assert.equal(mergeablePacks(copy).length, 1);
+    assertSound(copy);
+  }
+});
+
+test('an object that is in several packs is in the merged one once', async () => {
+  const { bare, names } = growing(3, 2);
+  const blobs = ['one', 'two', 'three'].map((text) => Buffer.from(text));
+  for (const some of [blobs, blobs.slice(1), blobs.slice(0, 2)]) {
+    const pack = new PackBuilder();
+    for (const body of some) pack.addBody(hashObject('blob', body), 'blob', body);
+    const { pack: bytes, index, checksum } = pack.finish();
+    placePack(bare, `pack-${checksum}`, bytes, index);
+    dropKeep(bare, `pack-${checksum}`);
+    names.push(`pack-${checksum}`);
+  }
+  const objects = allObjects(bare);
+  const result = await mergePacks(bare, names);
+  assert.ok(result.kind === 'merged');
+  assert.equal(openIndex(readFileSync(packFile(bare, result.name, 'idx'))).count, new Set(objects).size - 1);
+  assertSound(bare);
+});
+
+test('a pack that comes out just like one that went in stays', async () => {
+  const { bare, names } = growing(1, 3);
+  assert.deepEqual(await mergePacks(bare, names).then(({ kind }) => kind), 'merged');
+  assert.deepEqual(
+    mergeablePacks(bare).map(({ name }) => name),
+    names,
+  );
+  assertSound(bare);
+});
+
+test('large blobs pass through, and are streamed afterwards', async () => {
+  const { bare, names } = growing(2, 2);
+  const bodies = [randomBytes(5 << 20), Buffer.alloc(6 << 20, 'text '), randomBytes(3 << 20)];
+  const spooled = [];
+  for (const body of bodies) {
+    async function* source() {
+      yield body;
+    }
+    const blob = await spoolBlob(bare, source(), body.length, 1 << 30);
+    placeSpool(bare, blob);
+    dropKeep(bare, blob.name);
+    names.push(blob.name);
+    spooled.push(blob.oid);
+  }
+  const before = process.memoryUsage().arrayBuffers;
+  assert.equal((await mergePacks(bare, names)).kind, 'merged');
+  assert.ok(process.memoryUsage().arrayBuffers - before < 32 << 20);
+  const store = new ObjectStore(bare, new OpenFiles(4));
+  for (const [i, oid] of spooled.entries()) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of store.stream(oid, 2 << 20, bodies[i]!.length - 1)) chunks.push(chunk as Buffer);
+    assert.ok(Buffer.concat(chunks).equals(bodies[i]!.subarray(2 << 20)));
+  }
+  store.close();
+  assertSound(bare);
+});
+
+test('a pack that somebody keeps is left alone, whenever the keep came', async () => {
+  const { bare, names } = growing(4, 2);
+  writeFileSync(packFile(bare, names[1]!, 'keep'), 'mine');
+  assert.deepEqual(await mergePacks(bare, names), { kind: 'gave-up', reason: 'pack kept' });
+  assert.equal(readdirSync(packFolder(bare)).filter((file) => file.endsWith('.pack')).length, 4);
+  rmSync(packFile(bare, names[1]!, 'keep'));
+  const result = await mergePacks(bare, names, { placed: () => keepPack(bare, names[2]!) });
+  assert.ok(result.kind === 'merged');
+  assert.ok(verifyPack(packFile(bare, names[2]!, 'pack')));
+  dropKeep(bare, names[2]!);
+  assert.deepEqual(new Set(mergeablePacks(bare).map(({ name }) => name)), new Set([names[2], result.name]));
+  assertSound(bare);
+});
+
+test('a multi-pack-index that names the old packs goes, one that does not stays', async () => {
+  const repository = growing(6, 2);
+  const { bare, names } = repository;
+  git(bare, ['multi-pack-index', 'write', '--bitmap']);
+  repository.addPack(1);
+  repository.addPack(1);
+  assert.equal((await mergePacks(bare, names.slice(6))).kind, 'merged');
+  assert.ok(existsSync(join(packFolder(bare), 'multi-pack-index')));
+  assertSound(bare);
+  assert.equal((await mergePacks(bare, names.slice(0, 6))).kind, 'merged');
+  assert.deepEqual(
+    readdirSync(packFolder(bare)).filter((file) => file.startsWith('multi')),
+    [],
+  );
+  assertSound(bare);
+});
+
+test('when a pack is gone, or goes while it is being merged, nothing changes', async () => {
+  const { bare, names } = growing(5, 2);
+  assert.deepEqual(await mergePacks(bare, [...names, `pack-${'1'.repeat(40)}`]), {
+    kind: 'gave-up',
+    reason: 'pack gone',
+  });
+  assert.deepEqual(leftovers(bare), []);
+  assert.equal(mergeablePacks(bare).length, 5);
+  const objects = allObjects(bare);
+  const [result] = await Promise.all([
+    mergePacks(bare, names),
+    promisify(execFile)('git', ['repack', '-adq'], { env: gitEnvironment(bare) }),
+  ]);
+  assert.ok(result.kind === 'merged' || result.reason === 'pack gone');
+  assert.deepEqual(allObjects(bare), objects);
+  assertSound(bare);
+});
+
+test('a pack that vanishes between plan and copy makes it give up', async () => {
+  const { bare, names } = growing(40, 2);
+  linkSync(packFile(bare, names[39]!, 'pack'), join(bare, 'gitstead/saved'));
+  const merging = mergePacks(bare, names);
+  rmSync(packFile(bare, names[39]!, 'pack'));
+  assert.deepEqual(await merging, { kind: 'gave-up', reason: 'pack gone' });
+  linkSync(join(bare, 'gitstead/saved'), packFile(bare, names[39]!, 'pack'));
+  assertSound(bare);
+});
+
+test('an abort ends it with nothing changed', async () => {
+  const { bare, names } = growing(5, 2);
+  const result = await mergePacks(bare, names, { signal: AbortSignal.abort() });
+  assert.deepEqual(result, { kind: 'gave-up', reason: 'aborted' });
+  assert.equal(mergeablePacks(bare).length, 5);
+  assertSound(bare);
+});
+
+test('a pack that is damaged is an error, and no pack is removed', async () => {
+  const damages: ((pack: string) => void)[] = [
+    (pack) => truncateSync(pack, statSync(pack).size - 30),
+    (pack) => flip(pack, statSync(pack).size >> 1),
+    (pack) => flip(pack, 12),
+    (pack) => flip(pack.replace(/pack$/, 'idx'), 1),
+    (pack) => writeFileSync(pack.replace(/pack$/, 'idx'), ''),
+  ];
+  for (const [i, damage] of damages.entries()) {
+    const { bare, names } = growing(4, 3);
+    damage(packFile(bare, names[2]!, 'pack'));
+    await assert.rejects(mergePacks(bare, names), { code: 'corrupt' }, `${i}`);
+    assert.equal(mergeablePacks(bare).length, 4);
+    assert.deepEqual(leftovers(bare), []);
+  }
+});
+
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at]! ^= 0xff;
+  rmSync(path);
+  writeFileSync(path, bytes);
+}
+
+test('a store that is reading all the while never misses an object', async () => {
+  const repository = growing(30, 2);
+  const { bare } = repository;
+  const store = new ObjectStore(bare, new OpenFiles(2));
+  const oids = allObjects(bare)
+    .filter(Boolean)
+    .map((line) => line.slice(0, 40) as Oid);
+  let isDone = false;
+  let reads = 0;
+  const reading = (async () => {
+    while (!isDone) {
+      for (let i = reads % 7; i < oids.length; i += 7) assert.ok(store.read(oids[i]!));
+      reads++;
+      await new Promise(setImmediate);
+    }
+  })();
+  const result = await mergePacks(bare, repository.names, {
+    placed: (name, index) => store.addPack(name, index),
+  });
+  isDone = true;
+  await reading;
+  assert.equal(result.kind, 'merged');
+  assert.ok(reads > 0);
+  store.rescan();
+  assert.equal(store.packs().length, 1);
+  for (const oid of oids) assert.ok(store.read(oid));
+  store.close();
+});
+
+test('2,000 packs of one commit become few, by and by', async () => {
+  const repository = new Growing();
+  const { bare } = repository;
+  let most = 0;
+  for (let i = 0; i < 2000; i++) {
+    repository.addPack(1);
+    if (i % 8 !== 0) continue;
+    const packs = mergeablePacks(bare);
+    most = Math.max(most, packs.length);
+    const chosen = choosePacks(packs);
+    if (chosen) assert.equal((await mergePacks(bare, chosen)).kind, 'merged');
+  }
+  assert.ok(most <= 30, `${most}`);
+  assert.equal(reachable(bare).trim(), String(allObjects(bare).length - 1));
+  assertSound(bare);
+});
+
+test('which packs are merged: the small ones, so that the sizes that stay grow geometrically', () => {
+  const packs = (...kilobytes: number[]) =>
+    kilobytes.map((size, i) => ({ name: `pack-${i}`, bytes: size * 1024, modified: 1000 - i }));
+  assert.equal(choosePacks(packs(100, 100, 100)), undefined);
+  assert.deepEqual(choosePacks(packs(100, 100, 100), 3), ['pack-2', 'pack-1', 'pack-0']);
+  assert.deepEqual(choosePacks(packs(5000, 100, 100, 100), 2), ['pack-3', 'pack-2', 'pack-1']);
+  assert.deepEqual(choosePacks(packs(500, 100, 100, 100), 2)?.length, 4);
+  assert.equal(choosePacks(packs(6400, 3200, 1600, 800, 400, 200, 100), 2), undefined);
+  assert.equal(choosePacks([], 0), undefined);
+});
+
+test('whatever the sizes, a few merges leave fewer than 30 packs', () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 2, max: 11, noNaN: true }), { maxLength: 200 }), (exponents) => {
+      let packs = exponents.map((exponent, i) => ({
+        name: `pack-${i}`,
+        bytes: Math.floor(10 ** exponent),
+        modified: i,
+      }));
+      for (let chosen = choosePacks(packs); chosen; chosen = choosePacks(packs)) {
+        const names = new Set(chosen);
+        assert.ok(names.size >= 2);
+        const bytes = packs.filter(({ name }) => names.has(name)).reduce((sum, pack) => sum + pack.bytes, 0);
+        packs = packs.filter(({ name }) => !names.has(name));
+        packs.push({ name: `pack-m${packs.length}-${bytes}`, bytes, modified: 0 });
+      }
+      assert.ok(packs.length < 30, `${packs.length}`);
+    }),
+  );
+});
