@@ -3,12 +3,13 @@
 // in repositories.ts, folders.ts and documents.ts; this file opens the database and writes turns to it.
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import { type DocumentRow, type Documents, openDocuments } from './documents.ts';
 import { type FolderRow, type Folders, openFolders } from './folders.ts';
 import { openRepositories, type Repositories } from './repositories.ts';
 
 /** The layout below. A file of another layout is dropped and rebuilt from the repositories. */
-const INDEX_VERSION = 1;
+const INDEX_VERSION = 2;
 
 const SCHEMA = `
 CREATE TABLE repositories (
@@ -30,7 +31,7 @@ CREATE TABLE folders (
   changed INTEGER NOT NULL,
   UNIQUE (repository, path)
 );
-CREATE INDEX folders_by_parent ON folders (parent, name, tree) WHERE parent IS NOT NULL;
+CREATE INDEX folders_by_parent ON folders (parent) WHERE parent IS NOT NULL;
 CREATE TABLE documents (
   folder INTEGER NOT NULL,
   name TEXT NOT NULL,
@@ -43,6 +44,11 @@ CREATE TABLE documents (
 CREATE TABLE opened (times INTEGER NOT NULL);
 INSERT INTO opened VALUES (0);
 `;
+
+/** After so many changes the log is copied into the file, aside from the main thread. */
+const COPY_LOG_AFTER_CHANGES = 2000;
+/** The log's size in pages at which the main thread would copy it: only if the thread cannot keep up. */
+const LOG_LIMIT_PAGES = 16_000;
 
 /** What one turn (or a catch-up) changes: the repository's new head and every row that differs. */
 export type IndexChange = {
@@ -80,7 +86,7 @@ export function openIndex(file: string): Index {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
     opened = create(file);
   }
-  return indexOver(opened, isNew);
+  return indexOver(opened, file, isNew);
 }
 
 function openUsable(file: string): DatabaseSync | undefined {
@@ -116,11 +122,12 @@ function create(file: string): DatabaseSync {
 /** NORMAL, not FULL: a power cut may take the newest transactions, and catch-up brings them back. */
 function configure(database: DatabaseSync): void {
   database.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 2000;',
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32768',
   );
+  database.exec(`PRAGMA wal_autocheckpoint = ${LOG_LIMIT_PAGES}`);
 }
 
-function indexOver(database: DatabaseSync, isNew: boolean): Index {
+function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index {
   const { times } = database.prepare('UPDATE opened SET times = times + 1 RETURNING times').get() as {
     times: number;
   };
@@ -133,6 +140,7 @@ function indexOver(database: DatabaseSync, isNew: boolean): Index {
   const beginRead = database.prepare('BEGIN');
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
+  const logCopier = openLogCopier(file);
 
   function applyOne(change: IndexChange, added: FolderRow[]): void {
     changeNumber++;
@@ -168,6 +176,7 @@ function indexOver(database: DatabaseSync, isNew: boolean): Index {
     try {
       for (const change of changes) applyOne(change, added);
       commit.run();
+      logCopier.note(changes.length);
     } catch (error) {
       for (const row of added) row.id = undefined;
       if (database.isTransaction) rollback.run();
@@ -185,7 +194,44 @@ function indexOver(database: DatabaseSync, isNew: boolean): Index {
   }
 
   const close = () => {
+    logCopier.close();
     if (database.isOpen) database.close();
   };
   return { repositories, folders, documents, isNew, apply, snapshot, close, [Symbol.dispose]: close };
+}
+
+interface LogCopier {
+  /** so many changes were written */
+  note(changes: number): void;
+  close(): void;
+}
+
+/** Copies the log into the file now and then, in a thread that is started when there is something to copy. */
+function openLogCopier(file: string): LogCopier {
+  let worker: Worker | undefined;
+  let pending = 0;
+  let isBusy = false;
+  return {
+    note(changes) {
+      pending += changes;
+      if (pending < COPY_LOG_AFTER_CHANGES || isBusy) return;
+      worker ??= startLogCopier(file, () => {
+        isBusy = false;
+      });
+      pending = 0;
+      isBusy = true;
+      worker.postMessage('copy');
+    },
+    close: () => void worker?.terminate(),
+  };
+}
+
+/** The thread runs this file's neighbour, as source or as built. When it fails, the main thread copies at the limit. */
+function startLogCopier(file: string, done: () => void): Worker {
+  const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+  const worker = new Worker(new URL(`./wal-worker${ending}`, import.meta.url), { workerData: file });
+  worker.on('message', done);
+  worker.on('error', () => {});
+  worker.unref();
+  return worker;
 }

@@ -8,7 +8,7 @@ import type { MergeNews, MergeOrder } from './merge-worker.ts';
 import type { OpenRepository } from './open-repository.ts';
 
 /** Fewer packs than this are not worth a look. */
-const LOOK_ABOVE_PACKS = 16;
+const LOOK_ABOVE_PACKS = 24;
 
 export interface Maintenance {
   /** called after each checkpoint; cheap */
