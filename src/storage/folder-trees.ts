@@ -106,7 +106,9 @@ export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
   const edit = folder.tree.takeSplices();
   if (!pack.has(oid)) {
     const base = folder.writtenIn === pack ? folder.written : undefined;
+    // git refuses a delta of so few bytes that it can only tell of nothing
     const asDelta =
+      oid !== EMPTY_TREE &&
       base !== undefined &&
       edit !== undefined &&
       edit.baseLength > 0 &&

@@ -11,7 +11,15 @@ import type { PackBuilder } from '../git/pack-builder.ts';
 import { type Precondition, permitsWrite } from '../protocol/conditions.ts';
 import { formatHttpDate } from '../protocol/http-date.ts';
 import { formatCommitMessage } from './commit-message.ts';
-import { encodeTypes, type FolderTypes, TYPES_FILE, typeOf, withoutName, withType } from './content-types.ts';
+import {
+  emptyTypes,
+  encodeTypes,
+  type FolderTypes,
+  TYPES_FILE,
+  typeOf,
+  withoutName,
+  withType,
+} from './content-types.ts';
 import {
   childFolder,
   documentEntries,
@@ -189,6 +197,7 @@ function writeUpwards(state: TurnState, folders: readonly Folder[], changes: Cha
     const parent = folders[depth - 1];
     if (isEmptyFolder(folder)) {
       if (folder.tree.count > 0) folder.tree.delete(TYPES_FILE);
+      folder.types = emptyTypes();
       changes.folders.set(folder.row.path, { row: folder.row, tree: null });
       if (parent) {
         if (findItem(parent, folder.row.name)) parent.tree.delete(escapeName(folder.row.name));
