@@ -78,6 +78,7 @@ export function mergeHeads(
     read: readBoth,
     host: engine.host,
     now: engine.now(),
+    prefix: '',
     clashesOutside: () => undefined,
     checkQuota: () => {},
   };

@@ -5,6 +5,7 @@ import { asGitsteadError, GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
 import { MAIN, readRef, takeRefLock } from '../git/refs.ts';
 import type { Log } from '../log.ts';
+import { ROOT_MODULE } from '../protocol/paths.ts';
 import { catchUp, commitTree } from './catch-up.ts';
 import { checkpoint, noteStamp, placeSpooled, releaseLock } from './checkpoint.ts';
 import { loadFolder, readKind, rootRow } from './folder-trees.ts';
@@ -243,6 +244,7 @@ async function judgeAndCommit(
         read: (oid) => readObject(repository, oid),
         host: engine.host,
         now,
+        prefix: repository.module === ROOT_MODULE ? '' : `${repository.module}/`,
         clashesOutside: rules.clashesOutside,
         checkQuota: rules.checkQuota,
       },

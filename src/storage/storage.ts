@@ -176,8 +176,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     },
 
     async delete(path, { precondition, author }) {
-      if (!registry.find(path.user, moduleOf(path))) return { kind: 'missing' };
       checkNames(path);
+      if (!registry.find(path.user, moduleOf(path))) {
+        return permitsWrite(precondition, undefined)
+          ? { kind: 'missing' }
+          : { kind: 'stale', current: undefined };
+      }
       return write(path, { precondition, author, quotaBytes: undefined, document: undefined });
     },
 

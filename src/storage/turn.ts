@@ -56,6 +56,8 @@ export type TurnState = {
   host: string;
   /** Unix milliseconds */
   now: number;
+  /** the module's path from the user's root, with a slash; '' for the root's own documents */
+  prefix: string;
   /** a document of the user's root (or, judging the root, a module) that has this name */
   clashesOutside: (write: Write) => string | undefined;
   /** throws GitsteadError when the write would exceed the author's quota */
@@ -102,7 +104,7 @@ function judge(
   if (!write.document) {
     return 'clash' in found || current === undefined ? { refuse: { kind: 'missing' } } : { accept: found };
   }
-  if ('clash' in found) return { refuse: { kind: 'clash', at: found.clash } };
+  if ('clash' in found) return { refuse: { kind: 'clash', at: state.prefix + found.clash } };
   const outside = current === undefined ? state.clashesOutside(write) : undefined;
   if (outside !== undefined) return { refuse: { kind: 'clash', at: outside } };
   try {

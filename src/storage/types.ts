@@ -35,7 +35,7 @@ export type WriteResult =
   | { kind: 'missing' }
   /** the precondition does not hold; `current`: the version that stands, undefined when there is none */
   | { kind: 'stale'; current: string | undefined }
-  /** a document stands where a folder is needed, or the other way round; `at`: its decoded path, `a/b` */
+  /** a document stands where a folder is needed, or the other way round; `at`: its decoded path from the user's root, `notes/a` */
   | { kind: 'clash'; at: string };
 
 export type PutRequest = {

@@ -1,0 +1,109 @@
+// The storage against a Map: a thousand and more random sequences of requests, each a user of their own in one data
+// folder, several at a time (so that turns of different repositories share the journal). After each sequence: every
+// folder, document and body; index against tree, and every commit read (index-faults.ts); for one in ten `git fsck
+// --strict` of each repository. At the end one fsck over the objects of all repositories together, which judges
+// every object and pack; that each repository has all of its own was seen by the walk. For one sequence in a hundred
+// and a file of its own, the index is deleted and everything asked again.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { MAIN, readRef } from '../../src/git/refs.ts';
+import { createRepository } from '../../src/git/repository.ts';
+import { ROOT_MODULE } from '../../src/protocol/paths.ts';
+import { contentOf, fsckFaults, storeFaults } from '../index-faults.ts';
+import { openTestStore, type TestStore, user } from '../open-test-store.ts';
+import { anyRequest } from './requests.ts';
+import { checkEverything, newPlayer, type Player, playSequence } from './run-sequence.ts';
+import { seed } from './seed.ts';
+
+const LANES = 4;
+const SEQUENCES = 1200;
+const REQUESTS = 14;
+
+const anySequence = fc.array(anyRequest, { minLength: 1, maxLength: REQUESTS, size: 'max' });
+
+/** A clock that ticks when it is looked at, so that hardly two dates are the same. */
+function tickingClock(): () => number {
+  let now = Date.UTC(2024, 0, 1);
+  return () => {
+    now += 700;
+    return now;
+  };
+}
+
+/** Acknowledged writes and commits are the same in number, repository by repository. */
+function checkCommits(store: TestStore, { user: owner, model }: Player): void {
+  for (const { module, folder } of store.storage.repositories(owner)) {
+    const writes = model.writes.get(module === ROOT_MODULE ? '' : module) ?? 0;
+    assert.equal(contentOf(folder).commits, writes, `commits of ${JSON.stringify(module)}`);
+  }
+}
+
+/** One fsck over the objects of every repository: they are lent to a repository that has all branches. */
+async function fsckTogether({ storage, folder }: TestStore): Promise<string[]> {
+  const all = join(folder, 'all.git');
+  createRepository(all);
+  const repositories = storage.repositories();
+  const refs = repositories.flatMap((repository, number) => {
+    const head = readRef(repository.folder, MAIN);
+    return head === undefined ? [] : [`${head} refs/heads/b${String(number).padStart(6, '0')}\n`];
+  });
+  assert.ok(refs.length > 0);
+  mkdirSync(join(all, 'objects/info'));
+  writeFileSync(
+    join(all, 'objects/info/alternates'),
+    repositories.map((repository) => `${repository.folder}/objects\n`).join(''),
+  );
+  writeFileSync(join(all, 'packed-refs'), `# pack-refs with: sorted \n${refs.join('')}`);
+  return fsckFaults(all);
+}
+
+test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
+  timeout: 300_000,
+}, async (t) => {
+  await using store = await openTestStore({ now: tickingClock() });
+  let played = 0;
+
+  async function play(requests: Parameters<typeof playSequence>[1]): Promise<void> {
+    const number = played++;
+    const player = newPlayer(store.storage, user(`u${number}`));
+    await playSequence(player, requests);
+    assert.deepEqual(await storeFaults(store, { fsck: number % 10 === 0, user: player.user }), []);
+    checkCommits(store, player);
+    assert.deepEqual(store.complaints(), []);
+  }
+
+  const first = seed(t);
+  const lanes = Array.from({ length: LANES }, (_, lane) =>
+    fc.assert(fc.asyncProperty(anySequence, play), { numRuns: SEQUENCES / LANES, seed: first + lane }),
+  );
+  for (const outcome of await Promise.allSettled(lanes)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+  assert.ok(played >= SEQUENCES);
+  assert.deepEqual(await fsckTogether(store), []);
+});
+
+test('without its index, a store is opened as it was: tags, types, sizes and dates', {
+  timeout: 120_000,
+}, async (t) => {
+  await using store = await openTestStore({ now: tickingClock() });
+  let played = 0;
+  const sequences = fc.array(anySequence, { minLength: 1, maxLength: 3 });
+  await fc.assert(
+    fc.asyncProperty(sequences, fc.boolean(), async (requests, withoutIndex) => {
+      const player = newPlayer(store.storage, user(`u${played++}`));
+      for (const sequence of requests) {
+        await playSequence(player, sequence);
+        await store.reopen({ withoutIndex });
+        player.storage = store.storage;
+        await checkEverything(player);
+        assert.deepEqual(await storeFaults(store, { user: player.user, fsck: false }), []);
+      }
+      assert.deepEqual(store.complaints(), []);
+    }),
+    { numRuns: 25, seed: seed(t) },
+  );
+});
