@@ -5,8 +5,10 @@ import { GitsteadError } from '../errors.ts';
 
 /** Up to here an unwanted body is read and the connection kept. */
 const SWALLOW_BYTES = 256 * 1024;
-/** How long an unwanted body is read on after the answer, before the connection is closed under it. */
+/** How long an unwanted body is read on after the answer before the connection is closed under it, */
 const LINGER_MS = 5000;
+/** and how long the client may be silent meanwhile. */
+const LINGER_SILENCE_MS = 1000;
 
 export type RequestBody = AsyncIterable<Buffer> & {
   /** why reading failed, also when somebody wrapped it */
@@ -89,13 +91,12 @@ export function answerAndDropBody(
 ): void {
   request.removeAllListeners('readable');
   request.on('error', () => {});
-  request.on('data', () => {});
   const length = bodyLength(request);
   const isShort = length !== undefined && length <= SWALLOW_BYTES && request.headers.expect === undefined;
   if (isShort && status !== 408) {
     response.writeHead(status, headers as string[]);
     response.end(body);
-    request.resume();
+    request.on('data', () => {});
     return;
   }
   response.writeHead(status, [...headers, 'Connection', 'close']);
@@ -103,11 +104,12 @@ export function answerAndDropBody(
   else response.flushHeaders();
   const finish = () => {
     clearTimeout(deadline);
+    clearTimeout(silence);
     response.end();
   };
-  const deadline = setTimeout(finish, LINGER_MS);
-  deadline.unref();
+  const deadline = setTimeout(finish, LINGER_MS).unref();
+  const silence = setTimeout(finish, LINGER_SILENCE_MS).unref();
+  request.on('data', () => silence.refresh());
   request.once('end', finish);
   request.once('close', finish);
-  request.resume();
 }

@@ -2,6 +2,7 @@
 // must arrive as they were sent. Parse, authorise, ask, answer: what each method does stands in storage-read.ts
 // and storage-write.ts.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { GitsteadError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type DocumentPath, type FolderPath, parseStoragePath, pathOfTarget } from '../protocol/paths.ts';
@@ -94,8 +95,18 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
     if (!exists) guesses.noteMiss(client);
   }
 
+  const lastAnswers = new WeakMap<Socket, ServerResponse>();
+
   return (request, response) => {
-    handle(request, response).catch((error) => answerError(log, request, response, error));
+    const { socket } = request;
+    const previous = lastAnswers.get(socket);
+    lastAnswers.set(socket, response);
+    const start = () => {
+      handle(request, response).catch((error) => answerError(log, request, response, error));
+    };
+    // a client may send the next request before the last answer: a GET after a PUT must then see what was put
+    if (previous && !previous.closed) previous.once('close', start);
+    else start();
   };
 }
 
