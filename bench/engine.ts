@@ -14,7 +14,7 @@ import {
 import { measureFastImport } from './fast-import.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { mustRun, removeFolder, temporaryFolder } from './processes.ts';
-import { formatMachine, formatRemarks, formatTable, keepResults } from './report.ts';
+import { formatMachine, formatProcessor, formatRemarks, formatTable, keepResults } from './report.ts';
 import { addRound, type Round, type RowResult } from './results.ts';
 
 const OURS = 'gitstead';
@@ -103,7 +103,7 @@ async function measureOurs(workload: Workload, template: string, seconds: number
       throw new Error(`git finds ${found} new commits, and ${result.allCommits} were acknowledged`);
     }
     const { rate, p50Ms, p99Ms, processorMsPerCommit } = result;
-    return { rate, p50Ms, p99Ms, processorMsPerCommit };
+    return { rate, p50Ms, p99Ms, processorMs: processorMsPerCommit };
   } finally {
     removeFolder(folder);
   }
@@ -125,8 +125,8 @@ export function reportEngine(rows: RowResult[], options: EngineOptions, machine:
   );
   const goalsOf = ({ id }: RowResult) => WORKLOADS.find((workload) => workload.id === id)?.goals ?? {};
   console.log(formatTable(rows, sides, OURS, goalsOf));
-  const remarks = formatRemarks(rows);
-  if (remarks) console.log(`\n${remarks}`);
+  for (const block of [formatProcessor(rows, [OURS]), formatRemarks(rows)])
+    if (block) console.log(`\n${block}`);
   const { seconds, rounds, beside } = options;
   const run = { date: new Date(), machine, seconds, rounds, beside, rows };
   console.log(`kept in ${keepResults('engine', run)}`);

@@ -45,6 +45,8 @@ export type LoadJob = LoopJob | FillJob | TransferJob;
 export type LoadResult = {
   /** answered as expected, within the measured time */
   requests: number;
+  /** all that were sent, those of the warm-up too */
+  sent: number;
   /** answered otherwise, or not at all */
   errors: number;
   firstError?: string;

@@ -152,6 +152,7 @@ function summarise(tally: Tally, seconds: number, generatorLoad: number): LoadRe
   const sorted = tally.latencies.sort((a, b) => a - b);
   return {
     requests: sorted.length,
+    sent: tally.sent,
     errors: tally.errors,
     ...(tally.firstError === undefined ? {} : { firstError: tally.firstError }),
     seconds,

@@ -76,6 +76,19 @@ export function readMemory(pid: number): Memory | undefined {
   }
 }
 
+const CLOCK_TICKS_PER_SECOND = 100;
+
+/** Processor time that a process has used, all threads, in ms; undefined where there is no /proc. */
+export function readProcessorMs(pid: number): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / CLOCK_TICKS_PER_SECOND;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Sets the kernel's record of a process's peak back to what it uses now. */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');

@@ -87,6 +87,18 @@ export function formatGrowth(
   return lines.join('\n');
 }
 
+/** Processor time of each request, by side: it varies less than the rate when others use the machine. */
+export function formatProcessor(rows: readonly RowResult[], sides: readonly string[]): string {
+  const lines = rows.flatMap((row) => {
+    const cells = sides.map((side) => {
+      const times = (row.cells[side]?.rounds ?? []).flatMap(({ processorMs }) => processorMs ?? []);
+      return times.length > 0 ? median(times).toPrecision(3) : '–';
+    });
+    return cells.every((cell) => cell === '–') ? [] : [[row.title, ...cells]];
+  });
+  return lines.length === 0 ? '' : alignColumns([['processor ms each', ...sides], ...lines]);
+}
+
 /** Failures, unexpected answers, wide spreads and a generator at its limit: one line each. */
 export function formatRemarks(rows: readonly RowResult[]): string {
   const lines: string[] = [];

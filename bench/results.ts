@@ -17,8 +17,8 @@ export type Round = {
   /** peak of the server's resident memory above what it was before */
   growthBytes?: number;
   generatorLoad?: number;
-  /** of the process that made the commits */
-  processorMsPerCommit?: number;
+  /** of the server's process for each request, or of the engine's for each commit; all threads */
+  processorMs?: number;
 };
 
 export type RowResult = { id: string; title: string; unit: string; cells: Record<string, Cell> };

@@ -3,7 +3,7 @@
 import { measureFastImport } from './fast-import.ts';
 import { Connection } from './http-connection.ts';
 import { type LoadResult, runLoad } from './load-job.ts';
-import { readMemory, resetPeak } from './machine.ts';
+import { readMemory, readProcessorMs, resetPeak } from './machine.ts';
 import { pause, resume } from './processes.ts';
 import { LARGE_BYTES, LARGE_NAME } from './recorded-answers.ts';
 import { addRound, type Round, type RowResult } from './results.ts';
@@ -68,13 +68,16 @@ async function alone<T>(side: Side, sides: readonly Side[], measure: () => Promi
 
 async function measureLoop(row: LoopRow, side: Side, plan: Plan): Promise<Round> {
   const job = await row.job(side);
+  const before = readProcessorMs(side.process.pid);
   const result = await runLoad({
     kind: 'loop',
     ...job,
     warmupSeconds: plan.warmupSeconds,
     seconds: plan.seconds,
   });
-  return roundOf(result);
+  const after = readProcessorMs(side.process.pid);
+  const used = before === undefined || after === undefined ? undefined : after - before;
+  return { ...roundOf(result), ...(used === undefined ? {} : { processorMs: used / result.sent }) };
 }
 
 function roundOf(result: LoadResult): Round {

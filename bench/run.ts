@@ -6,7 +6,14 @@ import { WORKLOADS } from './engine-workloads.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { removeFolder, stop, temporaryFolder } from './processes.ts';
 import { plainAnswers, type RecordedAnswers, recordAnswers } from './recorded-answers.ts';
-import { formatGrowth, formatMachine, formatRemarks, formatTable, keepResults } from './report.ts';
+import {
+  formatGrowth,
+  formatMachine,
+  formatProcessor,
+  formatRemarks,
+  formatTable,
+  keepResults,
+} from './report.ts';
 import type { RowResult } from './results.ts';
 import { measureRow, type Plan, prepare, refresh } from './rounds.ts';
 import { LARGE_FOLDER, ROWS, type Row } from './rows.ts';
@@ -136,7 +143,8 @@ function print(results: RowResult[], machine: Machine, plan: Plan, minutes: numb
     `per second: median of ${plan.rounds} rounds of ${plan.seconds} s, sides in turn. Server and load generator share the cores.\n`,
   );
   console.log(formatTable(results, columns, 'gitstead', goalsOf));
-  for (const block of [formatGrowth(results, 'gitstead', growthGoalOf), formatRemarks(results)]) {
+  const processor = formatProcessor(results, ['gitstead', 'armadietto', 'bare']);
+  for (const block of [processor, formatGrowth(results, 'gitstead', growthGoalOf), formatRemarks(results)]) {
     if (block) console.log(`\n${block}`);
   }
   console.log(`\n${minutes.toFixed(1)} minutes`);
