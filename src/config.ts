@@ -132,7 +132,7 @@ export const SETTINGS = {
   trustedProxies: {
     type: networks,
     default: '',
-    help: 'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed',
+    help: 'proxies whose X-Forwarded-For and X-Forwarded-Host are believed',
   },
   singleUser: {
     type: userName,

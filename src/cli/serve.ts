@@ -8,7 +8,7 @@ import type { RunningServer } from '../server.ts';
 import { addDataOption, addExample, dataFolderIn } from './arguments.ts';
 import { print } from './terminal.ts';
 
-/** npm hands on a Ctrl-C that the terminal has sent to all of us already: two signals this close are one. */
+/** npm hands on a Ctrl-C that the terminal has sent to all of us already: the same signal twice, this close, is one. */
 const SAME_SIGNAL_MS = 500;
 /** When all is closed nothing should be left to wait for; if something is, it is not waited for. */
 const LINGER_MS = 1000;
@@ -60,11 +60,12 @@ function untilSignal(log: Log): Promise<void> {
     process.exit(1);
   });
   return new Promise((resolve) => {
-    let stoppedAt: number | undefined;
-    const stop = () => {
-      if (stoppedAt !== undefined && performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
-      if (stoppedAt !== undefined) process.exit(1);
-      stoppedAt = performance.now();
+    let first: { signal: string; time: number } | undefined;
+    const stop = (signal: string) => {
+      const time = performance.now();
+      if (first?.signal === signal && time - first.time < SAME_SIGNAL_MS) return;
+      if (first !== undefined) process.exit(1);
+      first = { signal, time };
       log.info('stopping: requests under way are finished');
       resolve();
     };

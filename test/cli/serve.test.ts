@@ -145,6 +145,27 @@ test('SIGTERM lets an upload under way finish, and the document stands afterward
   assert.equal(await document.text(), '0123456789');
 });
 
+test('a second signal ends the server at once; nothing that was acknowledged is lost', async () => {
+  await using server = await spawnTestServer();
+  await server.createUser('ann');
+  const token = await server.createToken('ann', 'notes:rw');
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'text/plain' };
+  await fetch(`${server.storageUrl('ann')}/notes/kept.txt`, { method: 'PUT', headers, body: 'kept' });
+  const upload = request(`${server.storageUrl('ann')}/notes/endless.txt`, {
+    method: 'PUT',
+    headers: { ...headers, 'content-length': 10, expect: '100-continue' },
+  });
+  upload.on('error', () => {});
+  upload.flushHeaders();
+  await once(upload, 'continue');
+  server.process.kill('SIGTERM');
+  assert.equal(await server.kill('SIGINT'), 1);
+  await server.start();
+  const status = async (name: string) =>
+    (await fetch(`${server.storageUrl('ann')}/notes/${name}`, { method: 'HEAD', headers })).status;
+  assert.deepEqual([await status('kept.txt'), await status('endless.txt')], [200, 404]);
+});
+
 test('requests by a foreign name get 421, by any loopback name an answer', async () => {
   await using server = await openTestServer();
   await server.createUser('ann');
