@@ -15,10 +15,15 @@ import { differingEntries } from './tree-diff.ts';
 /** Larger packs have been merged before, or packed by git: what could be gained is gained. */
 const MAX_PACK_BYTES = 16 << 20;
 const MAX_PACK_ENTRIES = 20_000;
+const FREE_VISITS = 32;
+const VISITS_PER_TREE = 4;
 const RECENT_TREE_BYTES = 8 << 20;
 const RECENT_COMMITS = 20_000;
 /** Deltas above this are not made: the caller reads a base at once. */
 const MAX_TREE_BYTES = 8 << 20;
+
+/** No chain of deltas is made longer than this. */
+export const MAX_CHAIN = 50;
 
 /** A tree's earlier version, and how many deltas within its pack are told from it, one after the other. */
 export type TreeBase = { base: Oid; height: number };
@@ -45,14 +50,17 @@ export class TreeBases {
     const bases = new Map<Oid, TreeBase>();
     if (source.end > MAX_PACK_BYTES || source.count > MAX_PACK_ENTRIES) return bases;
     const { trees, commits } = await this.#scan(source);
+    if (trees.size === 0) return bases;
+    const versions: [Oid, Oid][] = [];
     for (const oid of commits) {
       const commit = this.#commit(oid);
-      if (!commit) continue;
-      const parent = commit.parents[0];
+      const parent = commit?.parents[0];
       const before = parent && (this.#treeOfCommit.get(parent) ?? this.#commit(parent)?.tree);
-      if (before && bases.size < trees.size) await this.#pair(source, commit.tree, before, trees, bases);
+      if (before && before !== commit.tree) versions.push([commit.tree, before]);
       if (this.#slices.isOver) await this.#slices.pause();
     }
+    for (const [fresh, old] of versions) found(fresh, old, trees, bases);
+    await this.#search(source, versions, trees, bases);
     return bases;
   }
 
@@ -78,7 +86,7 @@ export class TreeBases {
     return body;
   }
 
-  /** The source's whole trees that are still to be written, with their heights, and its commits. */
+  /** The source's whole trees that are still to be written and may become deltas, with their heights; and its commits. */
   async #scan(source: MergeSource): Promise<{ trees: Map<Oid, number>; commits: Oid[] }> {
     const trees = new Map<Oid, number>();
     const commits: Oid[] = [];
@@ -100,35 +108,38 @@ export class TreeBases {
     }
     for (const i of wholeTrees) {
       const oid = oidOf(source, i);
-      if (this.#table.offsets[this.#table.find(oid)]! < 0) trees.set(oid, heights[i]!);
+      if (heights[i]! >= MAX_CHAIN || this.#table.offsets[this.#table.find(oid)]! >= 0) continue;
+      trees.set(oid, heights[i]!);
     }
     return { trees, commits };
   }
 
-  /** Walks two versions of a folder, and finds for each of the new version's trees that of the old. */
-  async #pair(
+  /**
+   * Walks versions of the top folder, from the first on, and pairs the folders below them. Most whole trees are met in the
+   * pack's first commits; the walk ends when those that are left are too rare to be worth it.
+   */
+  async #search(
     source: MergeSource,
-    after: Oid,
-    before: Oid,
+    versions: readonly [Oid, Oid][],
     trees: ReadonlyMap<Oid, number>,
     bases: Map<Oid, TreeBase>,
   ): Promise<void> {
-    const waiting: [Oid, Oid][] = [[after, before]];
-    for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
-      const [fresh, old] = pair;
-      if (fresh === old || source.index.find(fresh) === undefined) continue;
-      const height = trees.get(fresh);
-      if (height !== undefined && !bases.has(fresh)) bases.set(fresh, { base: old, height });
-      if (bases.size === trees.size) return;
-      const [freshBody, oldBody] = [this.tree(fresh), this.tree(old)];
-      if (!freshBody || !oldBody) continue;
-      for (const entries of differingEntries(oldBody, freshBody)) {
-        if (!entries.before || !entries.after) continue;
-        if (isFolderMode(entries.before.mode) && isFolderMode(entries.after.mode)) {
-          waiting.push([entries.after.oid, entries.before.oid]);
+    let visits = FREE_VISITS + VISITS_PER_TREE * trees.size;
+    for (const version of versions) {
+      const waiting = [version];
+      for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
+        if (bases.size === trees.size || visits-- === 0) return;
+        const [fresh, old] = pair;
+        const [freshBody, oldBody] = [this.tree(fresh), this.tree(old)];
+        if (!freshBody || !oldBody) continue;
+        for (const { before, after } of differingEntries(oldBody, freshBody)) {
+          if (!before || !after || !isFolderMode(before.mode) || !isFolderMode(after.mode)) continue;
+          if (source.index.find(after.oid) === undefined) continue;
+          found(after.oid, before.oid, trees, bases);
+          waiting.push([after.oid, before.oid]);
         }
+        if (this.#slices.isOver) await this.#slices.pause();
       }
-      if (this.#slices.isOver) await this.#slices.pause();
     }
   }
 
@@ -144,6 +155,12 @@ export class TreeBases {
     this.#treeOfCommit.set(oid, commit.tree);
     return commit;
   }
+}
+
+/** Notes the earlier version of a tree, if it is one that is looked for. */
+function found(fresh: Oid, old: Oid, trees: ReadonlyMap<Oid, number>, bases: Map<Oid, TreeBase>): void {
+  const height = trees.get(fresh);
+  if (height !== undefined && !bases.has(fresh)) bases.set(fresh, { base: old, height });
 }
 
 function oidOf(source: MergeSource, entry: number): Oid {

@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta, encodeSpliceDelta, treeDelta } from './delta.ts';
-import { headerOf, type TreeBase, TreeBases } from './merge-bases.ts';
+import { headerOf, MAX_CHAIN, type TreeBase, TreeBases } from './merge-bases.ts';
 import { MergeSource, MergeWindow } from './merge-source.ts';
 import type { Oid } from './object-id.ts';
 import type { OidTable } from './oid-table.ts';
@@ -20,9 +20,7 @@ import type { PackWriter } from './pack-writer.ts';
 import type { Slices } from './slices.ts';
 import { packObjectStream } from './zlib.ts';
 
-/** No chain of deltas is made longer than this … */
-const MAX_CHAIN = 50;
-/** … and one that was found is not let grow beyond this: an object is written whole instead. */
+/** A chain of deltas that was found is not let grow beyond this: an object is written whole instead. */
 const MAX_FOUND_CHAIN = 100;
 const MAX_DEPTH = 255;
 /** A walk over all entries of larger trees would take too long at a time: only one changed place is looked for. */

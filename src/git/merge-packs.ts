@@ -35,7 +35,7 @@ const MERGE_AT_PACKS = 16;
 /** Each pack that stays is at least so many times as large as all smaller ones together. */
 const GROWTH = 2;
 /** Smaller packs count as this large: what they cost is being one more. */
-const SMALL_BYTES = 64 << 10;
+const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
 const READ_AT_ONCE_BYTES = 256 << 10;
 const INDEX_MAGIC_BYTES = 8;
@@ -166,7 +166,7 @@ async function planObjects(readers: readonly PackReader[], slices: Slices): Prom
   return table;
 }
 
-/** The merged pack is on the disk: the old ones go, and then its keep. */
+/** The merged pack is on the disk: the old ones go (one that a power loss brings back harms nobody), then its keep. */
 async function removeOld(gitDir: string, names: readonly string[], merged: string): Promise<void> {
   const old = names.filter((name) => name !== merged);
   removeMultiPackIndex(gitDir, old);
@@ -175,7 +175,6 @@ async function removeOld(gitDir: string, names: readonly string[], merged: strin
     if (isMergeable(gitDir, name)) await removePackAsync(gitDir, name);
   }
   removeMultiPackIndex(gitDir, old);
-  await syncFolder(packFolder(gitDir));
   dropKeep(gitDir, merged);
 }
 
