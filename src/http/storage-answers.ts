@@ -25,7 +25,7 @@ const NOT_KEPT = ['Cache-Control', 'no-store, no-transform', ...CORS_HEADERS];
 
 const TEXT = ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'];
 
-const RETRY_SECONDS: Partial<Record<ErrorCode, string>> = { 'not-ready': '5', 'too-many': '60' };
+const RETRY_SECONDS: Partial<Record<ErrorCode, string>> = { 'not-ready': '5', 'too-many': '1' };
 
 export function quoted(etag: string): string {
   return `"${etag}"`;
