@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GitsteadError } from '../errors.ts';
-import { answerExpectation, answerExpectation, answerParserError, answerParserError } from './connection-errors.ts';
+import { answerExpectation, answerParserError } from './connection-errors.ts';
 
 export type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -45,8 +45,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     dispatch,
   );
   server.on('checkContinue', dispatch);
-  server.on('checkExpectation', answerExpectation);
-  server.on('clientError', answerParserError);
   server.on('checkExpectation', answerExpectation);
   server.on('clientError', answerParserError);
   server.setTimeout(SILENCE_MS);
