@@ -4,7 +4,7 @@ import type { Index } from '../db/open-index.ts';
 import type { Oid } from '../git/object-id.ts';
 import { runGit, streamGit } from '../git/process.ts';
 import type { UserName } from '../protocol/paths.ts';
-import { folderPath, ROOT_MODULE } from '../protocol/paths.ts';
+import { documentPath, ROOT_MODULE } from '../protocol/paths.ts';
 import { emptyTypes, type FolderTypes, parseTypes, TYPES_FILE, typeOf } from './content-types.ts';
 import type { Progress } from './control-socket.ts';
 import { unescapeName } from './item-names.ts';
@@ -68,8 +68,8 @@ async function checkOne(
 ): Promise<{ documents: number; faults: string[] }> {
   try {
     await storage.drain(user, module);
-    // reading its folder reads in what the index does not have yet
-    await storage.folderTag(folderPath(user, module === ROOT_MODULE ? [] : [module]));
+    // looking for any document in it reads in what the index does not have yet
+    await storage.document(documentPath(user, module === ROOT_MODULE ? ['any'] : [module, 'any']));
     const faults = await fsck(folder);
     const indexed = readIndex(index, user, module);
     if (indexed.head === null) return { documents: 0, faults };
