@@ -38,6 +38,8 @@ export function readBody(request: IncomingMessage, response: ServerResponse, sil
   let wake = () => {};
 
   async function next(): Promise<IteratorResult<Buffer, undefined>> {
+    // headers and a small body come in one packet, but the parser hands over the headers first
+    if (!request.complete) await undefined;
     for (;;) {
       const chunk = request.read() as Buffer | null;
       if (chunk !== null) return { done: false, value: chunk };
@@ -87,7 +89,7 @@ export function answerAndDropBody(
   response: ServerResponse,
   status: number,
   headers: readonly string[],
-  body: Buffer,
+  body: Buffer | undefined,
 ): void {
   request.removeAllListeners('readable');
   request.on('error', () => {});
@@ -100,7 +102,7 @@ export function answerAndDropBody(
     return;
   }
   response.writeHead(status, [...headers, 'Connection', 'close']);
-  if (body.length > 0) response.write(body);
+  if (body) response.write(body);
   else response.flushHeaders();
   const finish = () => {
     clearTimeout(deadline);

@@ -52,7 +52,7 @@ export function answer(
   const block = [...NOT_KEPT, ...headers];
   if (bytes.length > 0) block.push(...TEXT);
   block.push('Content-Length', String(bytes.length));
-  const sent = request.method === 'HEAD' ? Buffer.alloc(0) : bytes;
+  const sent = request.method === 'HEAD' || bytes.length === 0 ? undefined : bytes;
   if (isBodyPending(request)) {
     answerAndDropBody(request, response, status, block, sent);
     return;
