@@ -148,6 +148,7 @@ test('addresses, networks, domains and account names are checked', () => {
     [{ addressHost: 'https://example.com' }, /addressHost/],
     [{ addressHost: 'example.com/x' }, /addressHost/],
     [{ singleUser: 'Not A Name' }, /singleUser/],
+    [{ sessionIdle: '0d' }, /sessionIdle/],
   ];
   for (const [flags, naming] of refused)
     assert.match(

@@ -60,6 +60,11 @@ const sizeOrNone: SettingType<number | 'none'> = {
   parse: (text) => (text === 'none' ? 'none' : parseSize(text)),
 };
 
+const duration: SettingType<number> = {
+  what: 'a time such as 30d or 12h',
+  parse: (text) => parseDuration(text) || undefined,
+};
+
 const port: SettingType<number> = {
   what: 'a port number (0 takes a free one)',
   parse: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65535 ? Number(text) : undefined),
@@ -149,6 +154,11 @@ export const SETTINGS = {
     type: size,
     default: '256MiB',
     help: 'memory for documents, folders and listings that are kept at hand',
+  },
+  sessionIdle: {
+    type: duration,
+    default: '30d',
+    help: 'how long a browser stays signed in when it is not used',
   },
   'log.level': {
     type: oneOf<LogLevel>('debug', 'info', 'warn', 'error', 'silent'),

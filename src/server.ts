@@ -36,7 +36,9 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
   await using opening = new AsyncDisposableStack();
   opening.use(await claimDataFolder(config.dataFolder));
   rmSync(parts.backupMark, { force: true });
-  const accounts = opening.use(await openAccounts(parts.accounts, now));
+  const accounts = opening.use(
+    await openAccounts(parts.accounts, now, randomBytes, undefined, config.sessionIdle),
+  );
   const store = opening.use(
     await openStore(
       {

@@ -8,7 +8,7 @@ import { GitsteadError } from '../errors.ts';
 import { ACCOUNTS_MIGRATIONS, type AccountsTables } from './accounts-schema.ts';
 import { openPasswords } from './passwords.ts';
 import type { RandomBytes } from './secrets.ts';
-import { openSessions, type Sessions } from './sessions.ts';
+import { DEFAULT_SESSION_IDLE_MS, openSessions, type Sessions } from './sessions.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { openTokens, type Tokens } from './tokens.ts';
 import { openUsers, type Users } from './users.ts';
@@ -25,6 +25,7 @@ export interface Accounts extends AsyncDisposable {
  * copied to `<file>.before-<migration>` first).
  * Open it once per process: a transaction of one opening would block another in the same thread.
  * @param now Unix milliseconds
+ * @param sessionIdleMs how long a browser stays signed in without being used
  * @throws not-ready when a newer Gitstead wrote the file, or when it is damaged
  */
 export async function openAccounts(
@@ -32,6 +33,7 @@ export async function openAccounts(
   now: () => number,
   randomBytes: RandomBytes = systemRandomBytes,
   migrations: Record<string, Migration> = ACCOUNTS_MIGRATIONS,
+  sessionIdleMs = DEFAULT_SESSION_IDLE_MS,
 ): Promise<Accounts> {
   makePrivate(file);
   const database = connect(file);
@@ -52,7 +54,7 @@ export async function openAccounts(
   }
   return {
     users: openUsers(db, openPasswords(randomBytes), now, tokens.forget),
-    sessions: openSessions(db, now, randomBytes),
+    sessions: openSessions(db, now, randomBytes, sessionIdleMs),
     tokens,
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),

@@ -6,7 +6,7 @@ import type { AccountsTables } from './accounts-schema.ts';
 import { hashSecret, isSecret, makeSecret, type RandomBytes } from './secrets.ts';
 
 const DAY_MS = 86_400_000;
-const SESSION_IDLE_MS = 30 * DAY_MS;
+export const DEFAULT_SESSION_IDLE_MS = 30 * DAY_MS;
 const BROWSER_IDLE_MS = 400 * DAY_MS;
 /** How stale `lastUsedAt` may be: a page view should not cost a write. */
 const LAST_USED_GRAIN_MS = 60_000;
@@ -24,7 +24,7 @@ export type Session = {
 export interface Sessions {
   /** @returns the secret for the cookie: 43 characters of base64url; only its SHA-256 is kept */
   create(user: UserName, browser: string): Promise<string>;
-  /** The session, unless it ended or was idle for 30 days. */
+  /** The session, unless it ended or was idle for too long. */
   find(secret: string): Promise<Session | undefined>;
   end(secret: string): Promise<void>;
   /** Remembers this browser for `user`. @returns the secret for its long-lived cookie */
@@ -33,10 +33,12 @@ export interface Sessions {
   knowsBrowser(secret: string, user: string): Promise<boolean>;
 }
 
+/** @param idleMs how long a session lives without being used */
 export function openSessions(
   db: Kysely<AccountsTables>,
   now: () => number,
   randomBytes: RandomBytes,
+  idleMs: number,
 ): Sessions {
   return {
     async create(user, browser) {
@@ -44,7 +46,7 @@ export function openSessions(
       const time = now();
       await db
         .deleteFrom('sessions')
-        .where('last_used_at', '<', time - SESSION_IDLE_MS)
+        .where('last_used_at', '<', time - idleMs)
         .execute();
       await db
         .insertInto('sessions')
@@ -53,7 +55,7 @@ export function openSessions(
       return secret;
     },
 
-    find: (secret) => findSession(db, secret, now()),
+    find: (secret) => findSession(db, secret, now(), idleMs),
 
     async end(secret) {
       await db.deleteFrom('sessions').where('secret_hash', '=', hashSecret(secret)).execute();
@@ -90,6 +92,7 @@ async function findSession(
   db: Kysely<AccountsTables>,
   secret: string,
   time: number,
+  idleMs: number,
 ): Promise<Session | undefined> {
   if (!isSecret(secret)) return undefined;
   const secretHash = hashSecret(secret);
@@ -98,7 +101,7 @@ async function findSession(
     .innerJoin('users', 'users.name', 'sessions.user')
     .select(['user', 'is_admin', 'browser', 'sessions.created_at', 'last_used_at'])
     .where('secret_hash', '=', secretHash)
-    .where('last_used_at', '>=', time - SESSION_IDLE_MS)
+    .where('last_used_at', '>=', time - idleMs)
     .executeTakeFirst();
   if (!row) return undefined;
   if (time - row.last_used_at >= LAST_USED_GRAIN_MS) {
