@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
@@ -15,10 +16,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { encodeCommit } from './commit.ts';
 import { encodeSpliceDelta } from './delta.ts';
+import { clearStaging } from './durable.ts';
 import { choosePacks, mergeablePacks, mergePacks } from './merge-packs.ts';
 import { hashObject, type Oid } from './object-id.ts';
 import { ObjectStore, OpenFiles, verifyPack } from './object-store.ts';
@@ -236,6 +239,99 @@ test('packs that git made, with deltas of either kind, are merged with ours', as
     assert.equal((await mergePacks(copy, order)).kind, 'merged');
     assert.deepEqual(allObjects(copy), objects);
     assert.equal(mergeablePacks(copy).length, 1);
+    assertSound(copy);
+  }
+});
+
+test('a pack of a push, whose deltas come before their bases, is merged alone and with others', async () => {
+  const { bare } = growing(1, 60);
+  const clone = `${bare}.push`;
+  execFileSync('cp', ['-r', bare, clone]);
+  git(clone, ['repack', '-adq']);
+  const person = {
+    GIT_AUTHOR_NAME: 'A',
+    GIT_AUTHOR_EMAIL: 'a@b',
+    GIT_COMMITTER_NAME: 'A',
+    GIT_COMMITTER_EMAIL: 'a@b',
+  };
+  const env = gitEnvironment(clone, {
+    ...person,
+    GIT_ALLOW_PROTOCOL: 'file',
+    GIT_INDEX_FILE: join(root, 'index'),
+  });
+  const inClone = (args: string[], input = '') =>
+    execFileSync('git', args, { env, input, encoding: 'utf8' }).trim();
+  inClone(['read-tree', 'main']);
+  const blob = inClone(['hash-object', '-w', '--stdin'], 'pushed');
+  inClone(['update-index', '--add', '--cacheinfo', `100644,${blob},pushed`]);
+  const commit = inClone(['commit-tree', inClone(['write-tree']), '-p', 'main', '-m', 'pushed']);
+  inClone(['push', '-q', bare, `${commit}:refs/heads/main`]);
+  const names = mergeablePacks(bare).map(({ name }) => name);
+  assert.equal(names.length, 2);
+  const objects = allObjects(bare);
+  for (const order of [names, names.toReversed(), [names[1]!]]) {
+    const copy = `${bare}.${order.length}-${order[0]}`;
+    execFileSync('cp', ['-r', bare, copy]);
+    assert.equal((await mergePacks(copy, order)).kind, 'merged');
+    assert.deepEqual(allObjects(copy), objects);
+    assertSound(copy);
+  }
+});
+
+test('a crash when the new pack is placed leaves all packs, and a keep that recovery can drop', async () => {
+  const { bare, names } = growing(5, 2);
+  const objects = allObjects(bare);
+  const crash = () => {
+    throw new Error('the power is gone');
+  };
+  await assert.rejects(mergePacks(bare, names, { placed: crash }), { message: 'the power is gone' });
+  assert.equal(mergeablePacks(bare).length, 5);
+  assert.deepEqual(allObjects(bare), objects);
+  for (const name of ourKeeps(bare)) dropKeep(bare, name);
+  assert.equal(mergeablePacks(bare).length, 6);
+  assertSound(bare);
+  assert.equal(
+    (
+      await mergePacks(
+        bare,
+        mergeablePacks(bare).map(({ name }) => name),
+      )
+    ).kind,
+    'merged',
+  );
+  assert.deepEqual(allObjects(bare), objects);
+  assertSound(bare);
+});
+
+test('a merge that is killed at any moment loses nothing, and can be done again', async () => {
+  const { bare, names } = growing(60, 1);
+  const objects = allObjects(bare);
+  const program = `
+    import { mergePacks } from ${JSON.stringify(new URL('merge-packs.ts', import.meta.url).href)};
+    process.stdout.write('ready');
+    await mergePacks(process.argv[1], process.argv.slice(2));`;
+  for (let delay = 0; delay < 60; delay += 20) {
+    const copy = `${bare}.killed-${delay}`;
+    execFileSync('cp', ['-r', bare, copy]);
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program, copy, ...names]);
+    await once(child.stdout, 'data');
+    await setTimeout(delay); // spread over the merge; whichever moment it is, the same must hold
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    assert.deepEqual(allObjects(copy), objects);
+    assert.equal(git(copy, ['fsck', '--strict', '--full', '--no-dangling']), '');
+    for (const name of ourKeeps(copy)) dropKeep(copy, name);
+    clearStaging(join(copy, 'gitstead'));
+    assert.equal(
+      (
+        await mergePacks(
+          copy,
+          mergeablePacks(copy).map(({ name }) => name),
+        )
+      ).kind,
+      'merged',
+    );
+    assert.deepEqual(allObjects(copy), objects);
     assertSound(copy);
   }
 });

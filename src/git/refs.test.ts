@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   linkSync,
@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { GitsteadError } from '../errors.ts';
 import { EMPTY_TREE, type Oid } from './object-id.ts';
@@ -111,6 +112,19 @@ test('while the lock is ours, git update-ref fails and moves nothing; afterwards
   assert.equal(readRef(bare, MAIN), second);
   move(bare, first);
   assert.equal(git(bare, 'rev-parse', MAIN), first);
+});
+
+test('a git that waits for our lock gets its turn when we let go', async () => {
+  const bare = newRepository();
+  const [first, second] = commits(bare, 2) as [Oid, Oid];
+  move(bare, first);
+  assert.equal(takeRefLock(bare), 'taken');
+  // core.filesRefLockTimeout of our own repositories: it waits for up to 5 s
+  const waiting = promisify(execFile)('git', ['update-ref', MAIN, second], { env: gitEnvironment(bare) });
+  assert.equal(readRef(bare, MAIN), first);
+  releaseRefLock(bare);
+  await waiting;
+  assert.equal(readRef(bare, MAIN), second);
 });
 
 test("a lock of git's is told from ours, and neither taken, moved nor removed", () => {
