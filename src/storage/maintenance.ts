@@ -9,6 +9,8 @@ import type { OpenRepository } from './open-repository.ts';
 
 /** Fewer packs than this are not worth a look. */
 const LOOK_ABOVE_PACKS = 24;
+/** A repository whose packs could not be merged (a damaged one, a full disk) is left alone for so long. */
+const MERGE_AGAIN_MS = 10 * 60_000;
 
 export interface Maintenance {
   /** called after each checkpoint; cheap */
@@ -19,6 +21,7 @@ export interface Maintenance {
 
 export function openMaintenance(log: Log): Maintenance {
   const waiting = new Set<OpenRepository>();
+  const notBefore = new WeakMap<OpenRepository, number>();
   let worker: Worker | undefined;
   let running: Promise<void> | undefined;
   let isClosing = false;
@@ -31,6 +34,7 @@ export function openMaintenance(log: Log): Maintenance {
         await mergeOnce(repository);
       } catch (error) {
         const { user, module } = repository;
+        notBefore.set(repository, performance.now() + MERGE_AGAIN_MS);
         log.warn({ err: error, user, module }, 'merging packs failed; nothing is lost');
       }
     }
@@ -47,6 +51,7 @@ export function openMaintenance(log: Log): Maintenance {
   return {
     consider(repository) {
       if (isClosing || repository.store.packs().length <= LOOK_ABOVE_PACKS) return;
+      if (performance.now() < (notBefore.get(repository) ?? 0)) return;
       waiting.add(repository);
       running ??= run().finally(() => {
         running = undefined;
