@@ -48,7 +48,7 @@ remoteStorage.on('network-online', () => showStatus(`connected to ${remoteStorag
 remoteStorage.on('disconnected', () => {
   items.clear();
   showItems();
-  showStatus('disconnected');
+  showStatus('not connected');
 });
 remoteStorage.on('error', (error) => {
   // having no network is no trouble: the status says it
@@ -88,12 +88,12 @@ async function describe(value, type) {
 }
 
 function showItems() {
-  const rows = [...items].sort().map(([path, description]) => {
+  const rows = [...items.keys()].sort().map((path) => {
     const row = document.createElement('li');
     const remove = document.createElement('button');
     remove.textContent = 'Delete';
     remove.addEventListener('click', () => notes.remove(path));
-    row.append(`${path}: ${description} `, remove);
+    row.append(`${path}: ${items.get(path)} `, remove);
     return row;
   });
   element('items').replaceChildren(...rows);

@@ -1,68 +1,180 @@
 // A real app on two devices: remoteStorage.js, in both versions that people use, against a server in a process of
 // its own. After every stage stock git finds what the app did, as commits.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
+import { openAccounts } from '../../src/db/open-accounts.ts';
 import { partsOf } from '../../src/storage/data-folder.ts';
 import { type SpawnedServer, spawnTestServer } from '../open-test-server.ts';
-import { type Device, openDevice, serveApp } from './real-app-device.ts';
+import { type Device, openDevice, type ServedApp, serveApp } from './real-app-device.ts';
+import { type Git, openGit } from './real-app-git.ts';
 
 const VERSIONS = { '2.0.0-beta.10': 'remotestoragejs', '1.2.3': 'remotestoragejs-1' };
-const NOTES_TYPE = 'application/json; charset=UTF-8';
+const DRAWING = { name: 'a view.sketch', path: 'files/a view.sketch', bytes: randomBytes(70_000) };
 
-for (const [version, library] of Object.entries(VERSIONS)) {
-  test(`two devices share notes through remoteStorage.js ${version}`, { timeout: 60_000 }, async (t) => {
-    await using server = await spawnTestServer();
-    await using app = await serveApp(library);
-    await using first = await openDevice(app);
-    await using second = await openDevice(app);
-    const { password } = await server.createUser('alice');
-    const address = `alice@localhost:${server.port}`;
-    const git = readGit(t, server);
+type World = {
+  server: SpawnedServer;
+  app: ServedApp;
+  first: Device;
+  second: Device;
+  git: Git;
+  /** what the person types into the app */
+  address: string;
+  password: string;
+};
 
-    await first.connect(address);
-    await signIn(first, password);
-    await first.page.getByRole('button', { name: 'Deny' }).click();
-    await first.page.waitForURL(`${app.url}**`);
-    await first.hasTrouble('Authorization failed: access denied');
+describe('two devices share notes', { concurrency: 2 }, () => {
+  for (const [version, library] of Object.entries(VERSIONS)) {
+    test(`through remoteStorage.js ${version}`, { timeout: 120_000 }, async (t) => {
+      await using server = await spawnTestServer();
+      await using app = await serveApp(library);
+      await using first = await openDevice(app);
+      await using second = await openDevice(app);
+      const { password } = await server.createUser('alice');
+      const address = `alice@localhost:${server.port}`;
+      const world = { server, app, first, second, git: gitOf(t, server), address, password };
 
-    await first.connect(address);
-    await first.page.getByRole('button', { name: 'Allow' }).click();
-    await first.hasStatus(`connected to ${address}`);
-    await first.sends('PUT', 'notes/plan', 201, () => first.write('plan', 'walk'));
-    const commit = await git.head('notes', 'PUT plan');
-    assert.equal(commit.author, 'alice');
-    assert.deepEqual(commit.trailers, [`App: ${app.origin}`, 'Grant: notes:rw']);
-    assert.equal(JSON.parse(git.file('notes', 'plan').toString()).text, 'walk');
-    assert.equal(git.typeOf('notes', '', '*'), NOTES_TYPE);
+      await denyTellsTheApp(world);
+      await aNoteTravels(world);
+      await aFileTravels(world);
+      await aReloadKeepsTheSession(world);
+      await aConflictLosesNothing(world);
+      await aKilledServerIsWaitedFor(world);
+      await deletionsTravel(world);
+      await publishedPagesAreForAll(world);
+      await disconnectingDeletesNothing(world);
+      await aRevokedAppIsTold(world);
+      for (const { scriptErrors } of [first, second]) assert.deepEqual(scriptErrors, []);
+    });
+  }
+});
 
-    await second.connect(address);
-    await signIn(second, password);
-    await second.page.getByText('you allowed the same').waitFor();
-    await second.page.getByRole('button', { name: 'Allow' }).click();
-    await second.shows('plan', 'walk');
+async function denyTellsTheApp({ server, app, first, address, password }: World): Promise<void> {
+  await first.connect(address);
+  await signIn(first, password);
+  await first.page.getByRole('button', { name: 'Deny' }).click();
+  await first.page.waitForURL(`${app.url}**`);
+  await first.hasTrouble('Authorization failed: access denied');
+  assert.deepEqual(await tokensOf(server), []);
+}
 
-    const drawing = randomBytes(70_000);
-    await second.sends('PUT', 'notes/files/a view.sketch', 201, () =>
-      second.attach('a view.sketch', drawing),
-    );
-    await git.head('notes', 'PUT files/a view.sketch');
-    assert.deepEqual(git.file('notes', 'files/a view.sketch'), drawing);
-    assert.equal(git.typeOf('notes', 'files/', '*.sketch'), 'image/x-sketch; charset=binary');
-    const sum = createHash('sha256').update(drawing).digest('hex');
-    await first.shows('files/a view.sketch', `image/x-sketch, 70000 bytes, ${sum}`);
+async function aNoteTravels({ server, app, first, second, git, address, password }: World): Promise<void> {
+  await first.connect(address);
+  await first.page.getByRole('button', { name: 'Allow' }).click();
+  await first.hasStatus(`connected to ${address}`);
+  await first.sends('PUT', 'notes/plan', 201, () => first.write('plan', 'walk'));
+  const { author, trailers } = await git.newest('notes', 'PUT plan');
+  assert.equal(author, 'alice');
+  assert.deepEqual(trailers, [`App: ${app.origin}`, 'Grant: notes:rw']);
+  assert.equal(git.note('main:plan'), 'walk');
+  assert.equal(git.typeLine('notes', '', '*'), 'application/json; charset=UTF-8');
 
-    await first.page.reload();
-    await first.hasStatus(`connected to ${address}`);
-    await first.showsOnly(['files/a view.sketch', 'plan']);
-    await second.sends('PUT', 'notes/plan', 200, () => second.write('plan', 'swim'));
-    await first.shows('plan', 'swim');
+  await second.connect(address);
+  await signIn(second, password);
+  await second.page.getByText('you allowed the same').waitFor();
+  await second.page.getByRole('button', { name: 'Allow' }).click();
+  await second.shows('plan', 'walk');
+  assert.equal((await tokensOf(server)).length, 2);
+}
 
-    git.check();
-    for (const { scriptErrors } of [first, second]) assert.deepEqual(scriptErrors, []);
-  });
+async function aFileTravels({ first, second, git }: World): Promise<void> {
+  const { name, path, bytes } = DRAWING;
+  await second.sends('PUT', `notes/${path}`, 201, () => second.attach(name, bytes));
+  await git.newest('notes', `PUT ${path}`);
+  assert.deepEqual(git.blob('notes', `main:${path}`), bytes);
+  assert.equal(git.typeLine('notes', 'files/', '*.sketch'), 'image/x-sketch; charset=binary');
+  const sum = createHash('sha256').update(bytes).digest('hex');
+  await first.shows(path, `image/x-sketch, ${bytes.length} bytes, ${sum}`);
+}
+
+async function aReloadKeepsTheSession({ server, first, second, git, address }: World): Promise<void> {
+  await first.page.reload();
+  await first.hasStatus(`connected to ${address}`);
+  await first.showsOnly([DRAWING.path, 'plan']);
+  await first.sends('PUT', 'notes/plan', 200, () => first.write('plan', 'swim'));
+  await git.newest('notes', 'PUT plan');
+  assert.equal(git.note('main:plan'), 'swim');
+  await second.shows('plan', 'swim');
+  assert.equal((await tokensOf(server)).length, 2);
+}
+
+/** The first device writes without a network what the second changes, too: the remote version stands, and the
+    app keeps the other as a copy. */
+async function aConflictLosesNothing({ first, second, git }: World): Promise<void> {
+  await first.context.setOffline(true);
+  await first.write('plan', 'ride');
+  await first.hasStatus('offline');
+  await first.write('list', 'bread');
+  await first.shows('plan', 'ride');
+  await second.sends('PUT', 'notes/plan', 200, () => second.write('plan', 'row'));
+  await git.newest('notes', 'PUT plan');
+
+  await first.sends('PUT', 'notes/plan (copy)', 201, () => first.context.setOffline(false));
+  await first.hasTrouble('plan was changed elsewhere too');
+  for (const device of [first, second]) {
+    await device.showsOnly([DRAWING.path, 'list', 'plan', 'plan (copy)']);
+    await device.shows('plan', 'row');
+    await device.shows('plan (copy)', 'ride');
+    await device.shows('list', 'bread');
+  }
+  assert.deepEqual(git.versionsOf('plan'), ['walk', 'swim', 'row']);
+  assert.deepEqual(git.versionsOf('plan (copy)'), ['ride']);
+  assert.deepEqual(git.versionsOf('list'), ['bread']);
+}
+
+async function aKilledServerIsWaitedFor({ server, first, second, git, address }: World): Promise<void> {
+  assert.equal(await server.kill('SIGKILL'), 'SIGKILL');
+  await second.write('list', 'bread, milk');
+  await second.hasStatus('offline');
+  git.check();
+  await second.sends('PUT', 'notes/list', 200, server.start);
+  await second.hasStatus(`connected to ${address}`);
+  await first.shows('list', 'bread, milk');
+  assert.deepEqual(git.versionsOf('list'), ['bread', 'bread, milk']);
+}
+
+async function deletionsTravel({ first, second, git }: World): Promise<void> {
+  await second.sends('DELETE', 'notes/list', 200, () => second.remove('list'));
+  await git.newest('notes', 'DELETE list');
+  await second.sends('DELETE', `notes/${DRAWING.path}`, 200, () => second.remove(DRAWING.path));
+  const { hash } = await git.newest('notes', `DELETE ${DRAWING.path}`);
+  for (const device of [first, second]) await device.showsOnly(['plan', 'plan (copy)']);
+  assert.deepEqual(git.names('notes', hash), ['.content-types', 'plan', 'plan (copy)']);
+  assert.deepEqual(git.blob('notes', `${hash}~1:${DRAWING.path}`), DRAWING.bytes, 'history has it');
+}
+
+async function publishedPagesAreForAll({ server, first, git }: World): Promise<void> {
+  const page = '<h1>Hello</h1>';
+  await first.sends('PUT', 'public/notes/hello.html', 201, () => first.publish('hello.html', page));
+  const answer = await fetch(`${server.storageUrl('alice')}/public/notes/hello.html`);
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('content-type'), 'text/html');
+  assert.equal(await answer.text(), page);
+  await git.newest('public', 'PUT notes/hello.html');
+  assert.equal(git.blob('public', 'main:notes/hello.html').toString(), page);
+}
+
+async function disconnectingDeletesNothing({ first, second, git, address }: World): Promise<void> {
+  const before = git.count('notes');
+  await first.page.getByRole('button', { name: 'Disconnect' }).click();
+  await first.hasStatus('not connected');
+  await first.showsOnly([]);
+  await first.connect(address);
+  await first.page.getByRole('button', { name: 'Allow' }).click();
+  await first.showsOnly(['plan', 'plan (copy)']);
+  await second.sends('PUT', 'notes/plan', 200, () => second.write('plan', 'rest'));
+  await first.shows('plan', 'rest');
+  await git.newest('notes', 'PUT plan');
+  assert.equal(git.count('notes'), before + 1);
+  git.check();
+}
+
+async function aRevokedAppIsTold({ server, first, second, git }: World): Promise<void> {
+  await using accounts = await openAccounts(partsOf(server.dataFolder).accounts, Date.now);
+  for (const { id } of await accounts.tokens.list('alice')) await accounts.tokens.revoke(id);
+  await first.hasTrouble('App authorization expired or revoked.');
+  await second.sends('PUT', 'notes/plan', 401, () => second.write('plan', 'steal'));
+  assert.equal(git.note('main:plan'), 'rest');
 }
 
 /** On the sign-in page, whose name is filled in. */
@@ -71,49 +183,12 @@ async function signIn({ page }: Device, password: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-type Commit = { subject: string; author: string; trailers: string[] };
+async function tokensOf({ dataFolder }: SpawnedServer) {
+  await using accounts = await openAccounts(partsOf(dataFolder).accounts, Date.now);
+  return await accounts.tokens.list('alice');
+}
 
-/** What stock git finds in alice's repositories. */
-function readGit(t: TestContext, { dataFolder }: SpawnedServer) {
-  const run = (module: string, ...words: string[]): Buffer =>
-    execFileSync('git', ['-C', join(partsOf(dataFolder).repositories, 'alice', `${module}.git`), ...words]);
-  const newest = (module: string): Commit => {
-    const [subject = '', author = '', trailers = ''] = run(
-      module,
-      'log',
-      '-1',
-      '--format=%s%x00%an%x00%(trailers)',
-      'main',
-    )
-      .toString()
-      .trim()
-      .split('\0');
-    return { subject, author, trailers: trailers.trim().split('\n') };
-  };
-  return {
-    newest,
-    /** Waits until the newest commit is this one; it comes to the ref within milliseconds of the answer. */
-    head: (module: string, subject: string): Promise<Commit> =>
-      t.waitFor(
-        () => {
-          const commit = newest(module);
-          assert.equal(commit.subject, subject);
-          return commit;
-        },
-        { interval: 20, timeout: 2000 },
-      ),
-    file: (module: string, path: string) => run(module, 'cat-file', 'blob', `main:${path}`),
-    /** of the line for `name` in the folder's list of types */
-    typeOf: (module: string, folder: string, name: string) =>
-      run(module, 'cat-file', 'blob', `main:${folder}.content-types`)
-        .toString()
-        .split('\n')
-        .map((line) => line.split('\t'))
-        .find(([item]) => item === name)?.[1],
-    subjects: (module: string) =>
-      run(module, 'log', '--reverse', '--format=%s', 'main').toString().trim().split('\n'),
-    check() {
-      for (const module of ['notes']) assert.equal(run(module, 'fsck', '--strict').toString(), '');
-    },
-  };
+function gitOf(t: TestContext, { dataFolder }: SpawnedServer): Git {
+  const waitFor = <T>(condition: () => T) => t.waitFor(condition, { interval: 20, timeout: 5000 });
+  return openGit(`${partsOf(dataFolder).repositories}/alice`, waitFor);
 }
