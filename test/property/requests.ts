@@ -76,7 +76,13 @@ const longSegment = fc.constantFrom(
   `.git${'.'.repeat(251)}`,
 );
 
-const anyName = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }).filter(isItemName);
+const anyName = fc
+  .array(fc.oneof(fc.integer({ min: 1, max: 0x2ff }), fc.integer({ min: 1, max: 0x10ffff })), {
+    minLength: 1,
+    maxLength: 8,
+  })
+  .map((points) => String.fromCodePoint(...points))
+  .filter(isItemName);
 
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'a.json', 'c.txt') },
@@ -85,7 +91,8 @@ const name = fc.oneof(
 );
 
 const module = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('a', 'notes') },
+  { weight: 20, arbitrary: fc.constantFrom('a', 'a', 'a', 'notes') },
+  // making a repository is what costs time here
   { weight: 1, arbitrary: name },
 );
 
@@ -97,7 +104,10 @@ export const anyPath = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(module, nameInPath) },
   { weight: 6, arbitrary: fc.tuple(module, name, nameInPath) },
   { weight: 2, arbitrary: fc.tuple(module, name, name, nameInPath) },
-  { weight: 1, arbitrary: fc.array(name, { minLength: 5, maxLength: 12 }) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(module, fc.array(name, { minLength: 5, maxLength: 12 })).map((p) => p.flat()),
+  },
 );
 
 const TYPES = [
@@ -124,7 +134,7 @@ const anySize = fc.oneof(
   { weight: 30, arbitrary: fc.integer({ min: 0, max: 40 }) },
   { weight: 10, arbitrary: fc.integer({ min: 500, max: 3000 }) },
   { weight: 2, arbitrary: fc.integer({ min: 60_000, max: 70_000 }) },
-  { weight: 1, arbitrary: fc.constantFrom(262_144, 262_145, 300_000) },
+  { weight: 1, arbitrary: fc.constantFrom(262_144, 262_145, 300_000, 1_048_576, 1_048_577) },
 );
 
 export function bodyOf({ content, size }: BodySpec): Buffer {
@@ -183,6 +193,8 @@ export type Request =
   | { kind: 'batch'; writes: WriteSpec[] }
   /** a document put anew and put back again: A, B, A */
   | { kind: 'undo'; pick: number; put: { body: BodySpec; type: string } }
+  /** every document at once, or half of them: folders and repositories come to be empty */
+  | { kind: 'clear'; half: boolean }
   | { kind: 'read'; path: string[]; pick: number | undefined; from: number; to: number };
 
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
@@ -191,7 +203,7 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('batch' as const),
-      writes: fc.array(anyWrite, { minLength: 2, maxLength: 12 }),
+      writes: fc.array(anyWrite, { minLength: 2, maxLength: 8 }),
     }),
   },
   {
@@ -201,6 +213,10 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
       pick: fc.nat(50),
       put: fc.record({ body, type: anyType }),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('clear' as const), half: fc.boolean() }),
   },
   {
     weight: 3,

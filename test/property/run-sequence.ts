@@ -50,6 +50,8 @@ async function playRequest(player: Player, request: Request): Promise<void> {
       return playWrites(player, request.writes);
     case 'undo':
       return playUndo(player, request);
+    case 'clear':
+      return playClear(player, request.half);
     case 'read':
       return playRead(player, request);
   }
@@ -227,6 +229,17 @@ async function playUndo(player: Player, request: Extract<Request, { kind: 'undo'
     noteDate(player, path, answer, expected);
   }
   assert.deepEqual(await folderTags(player), tags, `after A, B, A of ${JSON.stringify(path)}`);
+}
+
+async function playClear(player: Player, half: boolean): Promise<void> {
+  const specs = [...player.model.documents.keys()].map((path) => ({
+    path: path.split('/'),
+    pick: undefined,
+    precondition: {},
+    put: undefined,
+    chunked: false,
+  }));
+  await playWrites(player, half ? specs.filter((_, position) => position % 2 === 0) : specs);
 }
 
 async function playRead(player: Player, request: Extract<Request, { kind: 'read' }>): Promise<void> {
