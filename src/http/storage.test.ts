@@ -97,7 +97,7 @@ test('while the storage is not ready every method answers 503 with CORS and Retr
     assert.equal((await send('GET', '/storage/alice/notes/', { token, headers })).status, 503);
   }));
 
-test("a fault of the server is a 500 without its details, and a log line without the request's secrets", () =>
+test("threat 30: a fault of the server is a 500 without its details, and a log line without the request's secrets", () =>
   withServer({}, async ({ storage, get, logged, token }) => {
     storage.failNext.set('document', new Error('secret detail'));
     const reply = await get('/notes/a?access_token=hidden');
@@ -147,7 +147,7 @@ test('the storage is told who writes: user, app, and the scope that allows it', 
     assert.deepEqual(second!.precondition, { ifNoneMatch: '*' });
   }));
 
-test('a body that is too large is refused by its length, while the client still sends', () =>
+test('threat 27: a body that is too large is refused by its length, while the client still sends', () =>
   withServer({ limits: { documentBytes: 1000 } }, async (server) => {
     const asked = begin(server, '/notes/a', { 'Content-Length': 100_000_000 });
     const chunk = Buffer.alloc(64 * 1024);
@@ -167,7 +167,7 @@ test('a body that is too large is refused by its length, while the client still 
     assert.equal((await server.put('/notes/c', 'x'.repeat(1001))).status, 413);
   }));
 
-test('a chunked body is cut off where it becomes too large', () =>
+test('threat 27: a chunked body is cut off where it becomes too large', () =>
   withServer({ limits: { documentBytes: 1000 } }, async (server) => {
     const asked = begin(server, '/notes/a', { 'Transfer-Encoding': 'chunked' });
     asked.write(Buffer.alloc(2000));
@@ -177,7 +177,7 @@ test('a chunked body is cut off where it becomes too large', () =>
     assert.equal((await server.get('/notes/a')).status, 404);
   }));
 
-test('a write over the quota answers 507: a large one by its length, a small one after it', () =>
+test('threat 27: a write over the quota answers 507: a large one by its length, a small one after it', () =>
   withServer({}, async (server) => {
     const token = server.createToken('alice', 'notes:rw', { quotaBytes: 200_000 });
     const full: Setup = { ...server, token };
@@ -208,7 +208,7 @@ test('a precondition that fails is told before a large body is read', () =>
     assert.equal(server.storage.writes.length, 1);
   }));
 
-test('a client that stops sending is answered with 408, and nothing is stored', () =>
+test('threat 27: a client that stops sending is answered with 408, and nothing is stored', () =>
   withServer({ limits: { silenceMs: 50 } }, async (server) => {
     for (const framing of [{ 'Content-Length': 10 }, { 'Transfer-Encoding': 'chunked' }]) {
       const asked = begin(server, '/notes/a', framing as Record<string, string | number>);
@@ -231,7 +231,7 @@ test('a client that leaves in the middle of its body stores nothing, and harms n
     assert.deepEqual(server.storage.writes, []);
   }));
 
-test('an account has so many uploads at once; one more is told to come again, others are not touched', () =>
+test('threat 27: an account has so many uploads at once; one more is told to come again, others are not touched', () =>
   withServer({ limits: { uploads: { perUser: 1, total: 2 } } }, async (server) => {
     const open = async (setup: Setup, path: string) => {
       const asked = begin(setup, path, { 'Content-Length': 1, Expect: '100-continue' });
@@ -265,7 +265,7 @@ test('an account has so many uploads at once; one more is told to come again, ot
     assert.equal((await server.put('/notes/b', 'x')).status, 201);
   }));
 
-test('who asks for too many public documents that do not exist sees none for a while, and nobody else is touched', async () => {
+test('threat 25: who asks for too many public documents that do not exist sees none for a while, and nobody else is touched', async () => {
   let time = 1_000_000;
   const options = { limits: { missesPerNetwork: 3 }, trustedProxies: ['127.0.0.1'], now: () => time };
   await withServer(options, async ({ put, send, token }) => {
@@ -288,7 +288,7 @@ test('who asks for too many public documents that do not exist sees none for a w
   });
 });
 
-test('a name that is not ours is answered with 421, with CORS', () =>
+test('threat 26: a name that is not ours is answered with 421, with CORS', () =>
   withServer({}, async ({ send, token }) => {
     const reply = await send('GET', '/storage/alice/notes/a', { token, headers: { Host: 'evil.example' } });
     assert.equal(reply.status, 421);
@@ -352,7 +352,7 @@ test('a reader that leaves takes the stream with it, without a word in the log',
   });
 });
 
-test('a reader that takes nothing is left after a while', () => {
+test('threat 27: a reader that takes nothing is left after a while', () => {
   const body = new Readable({
     read() {
       this.push(Buffer.alloc(65_536));

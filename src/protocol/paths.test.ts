@@ -39,7 +39,7 @@ test('only what is below /public/ is public', () => {
   assert.equal(isPublic('/'), false);
 });
 
-test('paths that the draft forbids are refused', () => {
+test('threat 7: paths that the draft forbids are refused', () => {
   const bad = [
     '',
     '//',

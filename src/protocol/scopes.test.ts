@@ -42,7 +42,7 @@ test('malformed lists, and public as a module, are refused', () => {
   for (const raw of bad) assert.equal(parseScopes(raw), undefined, raw);
 });
 
-test('a scope covers its module and the same below /public/, by whole segments', () => {
+test('threat 6: a scope covers its module and the same below /public/, by whole segments', () => {
   for (const path of [
     '/notes/',
     '/notes/a',
@@ -94,7 +94,7 @@ test('the narrowest scope is the one that is named', () => {
   assert.equal(named('/b/a', 'PUT'), '*');
 });
 
-test('modules with names that regular expressions or objects treat specially stay themselves', () => {
+test('threat 6: modules with names that regular expressions or objects treat specially stay themselves', () => {
   const module = fc.constantFrom(
     '__proto__',
     'constructor',

@@ -152,7 +152,7 @@ test('an entry is the entry of a name in one form only', () => {
   }
 });
 
-test('no entry is what git, HFS+, NTFS or Windows treat specially', () => {
+test('threat 8: no entry is what git, HFS+, NTFS or Windows treat specially', () => {
   fc.assert(
     fc.property(anyName, (name) => {
       const entry = escapeName(name);
@@ -219,7 +219,7 @@ test('what is no item name, and what is longer than 255 bytes with its escapes, 
   assert.equal(unescapeName('a'.repeat(256)), undefined);
 });
 
-test('stock git takes a tree of all hostile names, lists them as they are, and fsck --strict finds nothing', () => {
+test('threat 8: stock git takes a tree of all hostile names, lists them as they are, and fsck --strict finds nothing', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gitstead-names-'));
   const git = (args: string[], input = '') =>
     execFileSync(

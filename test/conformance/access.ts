@@ -100,7 +100,7 @@ export const ACCESS: Clause[] = [
     },
   },
   {
-    section: 'draft 9',
+    section: 'draft 9, threat 6',
     requirement:
       'a scope of a module allows nothing outside it: the root, other modules, names that begin alike',
     async run(server) {
@@ -209,7 +209,7 @@ export const ACCESS: Clause[] = [
     },
   },
   {
-    section: 'draft 9',
+    section: 'draft 9, threat 25',
     requirement:
       'folders below /public/ are not listed without a token, and do not tell whether they are empty',
     async run(server) {

@@ -105,7 +105,7 @@ const FORBIDDEN: Record<string, string[]> = {
 };
 
 const legal: Clause[] = Object.entries(LEGAL).map(([kind, names]) => ({
-  section: 'draft 4',
+  section: 'draft 4, threat 8',
   requirement: `names ${kind} are legal, for documents and folders, and come back as they went in`,
   async run({ delete: remove, get, list, store }) {
     const documents = new Map<string, string>();
@@ -134,7 +134,7 @@ const legal: Clause[] = Object.entries(LEGAL).map(([kind, names]) => ({
 }));
 
 const forbidden: Clause[] = Object.entries(FORBIDDEN).map(([kind, paths]) => ({
-  section: 'draft 4',
+  section: 'draft 4, threat 7',
   requirement: `${kind} in a path is refused with 400, for every method`,
   async run({ send, list, tokens }) {
     for (const path of paths) {
