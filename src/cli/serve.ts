@@ -1,7 +1,7 @@
 // `gitstead serve`: the server in the foreground, until a signal. What the first start tells about the first account
 // goes to the terminal only, never to the log.
 import { Command, Option } from 'commander';
-import { flagOf, type GivenSettings, loadConfig, SETTINGS, settingNames } from '../config.ts';
+import { type Config, flagOf, type GivenSettings, loadConfig, SETTINGS, settingNames } from '../config.ts';
 import { asGitsteadError } from '../errors.ts';
 import { type Log, openLog } from '../log.ts';
 import type { RunningServer } from '../server.ts';
@@ -12,6 +12,7 @@ import { print } from './terminal.ts';
 const SAME_SIGNAL_MS = 500;
 /** When all is closed nothing should be left to wait for; if something is, it is not waited for. */
 const LINGER_MS = 1000;
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 export function serveCommand(): Command {
   const command = addDataOption(new Command('serve')).description('run the server in the foreground');
@@ -27,7 +28,7 @@ export function serveCommand(): Command {
     const { startServer } = await import('../server.ts');
     const stopped = untilSignal(log);
     const server = await startServer(config, log);
-    greet(server, config.dataFolder);
+    greet(server, config);
     await stopped;
     await server.close();
     setTimeout(() => process.exit(0), LINGER_MS).unref();
@@ -41,10 +42,13 @@ function settingsIn(options: Record<string, string | undefined>): GivenSettings 
   return Object.fromEntries(settingNames().map((name) => [name, options[camel(flagOf(name))]]));
 }
 
-function greet({ url, addressHost, firstAccountUrl }: RunningServer, dataFolder: string): void {
+function greet({ url, addressHost, firstAccountUrl }: RunningServer, config: Config): void {
   print(`Gitstead serves ${url}`);
-  print(`data folder: ${dataFolder}`);
+  print(`data folder: ${config.dataFolder}`);
   print(`your address: NAME@${addressHost}`);
+  if (config.publicUrl === undefined && !LOOPBACK.includes(config.host)) {
+    print('other computers are answered only by the name that --public-url gives: it is not set');
+  }
   if (firstAccountUrl !== undefined) {
     print('');
     print('There is no account yet. Create the first one here; the link works once:');

@@ -69,25 +69,27 @@ export async function readPasswordFromInput(): Promise<string> {
  * @throws bad-request when the two differ
  */
 export async function askNewPassword(name: string): Promise<string> {
-  const first = await askHidden(`Password for ${name}: `);
-  const second = await askHidden('The same again: ');
-  if (first !== second) throw new GitsteadError('bad-request', 'the two passwords differ');
-  return first;
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  // one for both questions: between two, the terminal would show what is typed
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  lines.once('SIGINT', () => lines.close());
+  const answers = lines[Symbol.asyncIterator]();
+  try {
+    const first = await askHidden(`Password for ${name}: `, answers);
+    const second = await askHidden('The same again: ', answers);
+    if (first !== second) throw new GitsteadError('bad-request', 'the two passwords differ');
+    return first;
+  } finally {
+    lines.close();
+  }
 }
 
-async function askHidden(question: string): Promise<string> {
+async function askHidden(question: string, answers: AsyncIterator<string>): Promise<string> {
   process.stderr.write(question);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(new GitsteadError('bad-request', 'no password was given'));
-  lines.once('SIGINT', giveUp).once('close', giveUp);
-  try {
-    return await Promise.race([lines.question(''), ended]);
-  } finally {
-    lines.off('close', giveUp).close();
-    process.stderr.write('\n');
-  }
+  const answer = await answers.next();
+  process.stderr.write('\n');
+  if (answer.done) throw new GitsteadError('bad-request', 'no password was given');
+  return answer.value;
 }
 
 /** Asks on a terminal; where there is none, the answer is yes. */

@@ -86,14 +86,12 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new GitsteadError('not-ready', `the data folder ${folder} ${inaccessible(error)}`, {
-      cause: error,
-    });
+    throw new GitsteadError('not-ready', `the data folder ${folder} ${inaccessible(error as Error)}`);
   }
 }
 
-function inaccessible(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+function inaccessible(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
     case 'EACCES':
     case 'EPERM':
       return 'cannot be written: this user has no permission';
@@ -103,7 +101,7 @@ function inaccessible(error: unknown): string {
     case 'ENOTDIR':
       return 'cannot be made: a file stands in its place';
     default:
-      return `cannot be made: ${(error as Error).message}`;
+      return `cannot be made: ${error.message}`;
   }
 }
 

@@ -217,3 +217,18 @@ test('a path longer than the limit gets 414, and not an answer of the parser', a
   assert.equal(await status(folders(4200)), 414);
   assert.equal(await status(folders(16_002)), 414);
 });
+
+test('npm start hands its arguments and a SIGTERM on, and ends with 0 as the server does', async () => {
+  const root = join(import.meta.dirname, '../..');
+  const words = ['start', '--', '--port', '0', '--data', join(temporary, 'npm')];
+  const child = spawn('npm', words, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = once(child, 'exit');
+  await new Promise<void>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('your address')) resolve();
+    });
+  });
+  child.kill('SIGTERM');
+  assert.deepEqual(await exit, [0, null]);
+  assert.equal(existsSync(join(temporary, 'npm', 'control.sock')), false, 'the server has ended as well');
+});
