@@ -14,10 +14,13 @@ export type CommitMessage = {
   grant: string | undefined;
 };
 
-/** Control characters, and what would read as another line or turn text around, as `\u00XX`. */
+/**
+ * Control characters, and what would read as another line or turn text around, as `\u00XX`; the backslash too where it
+ * would read as such an escape.
+ */
 function escapeControls(text: string): string {
   return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\\(?=u[0-9a-f]{4})/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
@@ -35,11 +38,16 @@ export function formatCommitMessage(message: CommitMessage): string {
 export function parseCommitMessage(text: string): CommitMessage | undefined {
   const subject = /^([A-Z]+) (.*)$/m.exec(text.slice(0, lineEnd(text)));
   if (!subject) return undefined;
-  const trailer = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text.slice(lineEnd(text)))?.[1];
-  const path = subject[2]!.replace(/\\u([0-9a-f]{4})/g, (_, digits) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
+  const trailer = (name: string) => {
+    const value = new RegExp(`^${name}: (.*)$`, 'm').exec(text.slice(lineEnd(text)))?.[1];
+    return value === undefined ? undefined : unescapeControls(value);
+  };
+  const path = unescapeControls(subject[2]!);
   return { kind: subject[1]!, path, app: trailer('App'), grant: trailer('Grant') };
+}
+
+function unescapeControls(text: string): string {
+  return text.replace(/\\u([0-9a-f]{4})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
 }
 
 function lineEnd(text: string): number {
