@@ -1,5 +1,5 @@
 // Which earlier version each whole tree of a pack can be told by, when the pack is merged into another: that of the same
-// folder in the parent of the commit that brought it. The delta is made, and written or not, in merge-packs.ts.
+// folder in the parent of the commit that brought it. The delta is made, and written or not, in merge-entries.ts.
 
 import { parseCommit } from './commit.ts';
 import type { MergeSource } from './merge-source.ts';

@@ -1,5 +1,5 @@
 // One of the packs that are merged into another: its entries in the order in which they lie, and their bytes, through a
-// window, so that a pack of any size takes little memory. What becomes of the entries is merge-packs.ts's.
+// window, so that a pack of any size takes little memory. What becomes of the entries is merge-entries.ts's.
 import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { GitsteadError } from '../errors.ts';

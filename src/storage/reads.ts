@@ -15,7 +15,7 @@ import { blobOfTag } from './turn.ts';
 import type { ByteRange, DocumentInfo, Storage } from './types.ts';
 
 const LOOK_AT_REF_AFTER_MS = 1000;
-/** Larger bodies are streamed, and never kept in memory. */
+/** Larger bodies are streamed when they are read; in memory they are kept only when they were just written. */
 const KEEP_UP_TO_BYTES = 256 << 10;
 
 export type ReadsOptions = { engine: Engine; registry: Registry; listings: Listings; cacheBytes: number };
