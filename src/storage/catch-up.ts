@@ -9,13 +9,13 @@ import { parseCommit } from '../git/commit.ts';
 import { walkCommits } from '../git/history.ts';
 import type { Oid } from '../git/object-id.ts';
 import { parseTree, type TreeEntry } from '../git/tree.ts';
-import { diffTrees } from '../git/tree-diff.ts';
+import { diffTrees, type TreeChange } from '../git/tree-diff.ts';
 import type { Log } from '../log.ts';
 import { formatHttpDate } from '../protocol/http-date.ts';
 import { parseCommitMessage } from './commit-message.ts';
 import { emptyTypes, type FolderTypes, TYPES_FILE, typeOf } from './content-types.ts';
 import { itemOf, type ReadObject, readKind, readTypes, rootRow, rowBelow } from './folder-trees.ts';
-import { unescapeName } from './item-names.ts';
+import { escapeName, unescapeName } from './item-names.ts';
 import { type OpenRepository, readObject } from './open-repository.ts';
 import { documentTag } from './turn.ts';
 
@@ -180,8 +180,9 @@ function removeDocument(found: Found, folder: FolderRow, name: string): void {
 }
 
 /**
- * Dates the documents by the newest commit that wrote each: by the subject where the commit is one of ours (a PUT of
- * what stood already changes no tree), by the trees' difference elsewhere. Merges only pass on what others wrote.
+ * Dates the documents by the newest commit that wrote each or gave it another type: by the subject where the commit is one
+ * of ours (a PUT of what stood already changes no tree), by the trees' difference elsewhere. Merges only pass on what
+ * others wrote. What a push changed and changed back keeps its date: nobody asks for that here.
  */
 async function dateDocuments(found: Found, from: Oid, until: Oid | null, slice: Slice): Promise<void> {
   const { read, undated } = found;
@@ -194,22 +195,42 @@ async function dateDocuments(found: Found, from: Oid, until: Oid | null, slice: 
     const date = formatHttpDate(commit.committer.time * 1000);
     newest ??= date;
     if (commit.parents.length > 1) continue;
-    const written =
-      commit.committer.name === 'Gitstead' ? parseCommitMessage(commit.message)?.path : undefined;
-    if (written !== undefined && give(undated, written, date)) continue;
+    const own = commit.committer.name === 'Gitstead' ? parseCommitMessage(commit.message) : undefined;
+    if (own?.kind === 'PUT') give(undated, own.path, date);
+    if (own?.kind === 'PUT' || own?.kind === 'DELETE') continue;
     const parent = commit.parents[0];
     const before = parent === undefined ? undefined : commitTree(readKind(read, parent, 'commit'));
-    for (const { path, after } of diffTrees(read, before, commit.tree)) {
-      if (after) give(undated, path.map((part) => unescapeName(part) ?? part).join('/'), date);
+    for (const change of diffTrees(read, before, commit.tree)) {
+      const path = change.path.map((part) => unescapeName(part) ?? part);
+      if (path.at(-1) === TYPES_FILE) giveRetyped(read, undated, path.slice(0, -1).join('/'), change, date);
+      else if (change.after) give(undated, path.join('/'), date);
     }
   }
   for (const document of undated.values()) document.modified = newest ?? formatHttpDate(0);
 }
 
-function give(undated: Map<string, DocumentRow>, path: string, date: string): boolean {
+/** Dates those documents of a folder that have another type by the file of types that a commit put there. */
+function giveRetyped(
+  read: ReadObject,
+  undated: Map<string, DocumentRow>,
+  folder: string,
+  { before, after }: TreeChange,
+  date: string,
+): void {
+  const [was, is] = [before, after].map((entry) =>
+    entry && itemOf(entry).kind === 'document' ? readTypes(read, entry.oid) : emptyTypes(),
+  ) as [FolderTypes, FolderTypes];
+  for (const path of undated.keys()) {
+    const slash = path.lastIndexOf('/');
+    if (path.slice(0, Math.max(slash, 0)) !== folder) continue;
+    const entry = escapeName(path.slice(slash + 1));
+    if (typeOf(was, entry) !== typeOf(is, entry)) give(undated, path, date);
+  }
+}
+
+function give(undated: Map<string, DocumentRow>, path: string, date: string): void {
   const document = undated.get(path);
-  if (!document) return false;
+  if (!document) return;
   document.modified = date;
   undated.delete(path);
-  return true;
 }

@@ -6,9 +6,9 @@ import { GitsteadError } from '../errors.ts';
 import { encodeSpliceDelta } from '../git/delta.ts';
 import { EMPTY_TREE, type GitObject, type Oid } from '../git/object-id.ts';
 import type { PackBuilder } from '../git/pack-builder.ts';
-import { EditableTree, type TreeEntry } from '../git/tree.ts';
+import { EditableTree, parseTree, type TreeEntry } from '../git/tree.ts';
 import { emptyTypes, type FolderTypes, parseTypes, TYPES_FILE } from './content-types.ts';
-import { escapeName } from './item-names.ts';
+import { escapeName, unescapeName } from './item-names.ts';
 
 const MODE_FOLDER = 0o40000;
 const MODE_KIND = 0o170000;
@@ -98,6 +98,21 @@ export function* documentEntries(folder: Folder): Iterable<string> {
 /** True when neither document nor folder is left in it: only its file of types may be. */
 export function isEmptyFolder(folder: Folder): boolean {
   return folder.tree.count === 0 || (folder.tree.count === 1 && folder.tree.find(TYPES_FILE) !== undefined);
+}
+
+/**
+ * Whether a document stands in the folder or below it. One without, where somebody pushed links, foreign spellings or lone
+ * files of types, is served as if it were not there, and so is whatever holds only such folders.
+ */
+export function holdsDocument(read: ReadObject, entries: Iterable<TreeEntry>): boolean {
+  for (const entry of entries) {
+    if (unescapeName(entry.name) === undefined) continue;
+    const item = itemOf(entry);
+    if (item.kind === 'document') return true;
+    if (item.kind === 'folder' && holdsDocument(read, parseTree(readKind(read, item.tree, 'tree'))))
+      return true;
+  }
+  return false;
 }
 
 /** Adds the folder's current tree to the pack, as a delta of the version before where that stands in the same pack. */

@@ -25,6 +25,7 @@ import {
   documentEntries,
   type Folder,
   findItem,
+  holdsDocument,
   isEmptyFolder,
   newFolder,
   type ReadObject,
@@ -144,7 +145,7 @@ function accept(state: TurnState, write: Write, place: Place, changes: Changes):
   if (!document) deleteDocument(state, leaf, place.name);
   changes.documents.set(`${leaf.row.path}/${place.name}`, { folder: leaf.row, name: place.name, document });
   if (write.document) changes.addedBytes += write.document.body.size;
-  writeUpwards(state, folders, changes);
+  writeUpwards(state, folders, changes, document);
   state.head = writeCommit(state, write);
   if (!document) return { kind: 'deleted', etag: place.current! };
   return { kind: place.current === undefined ? 'created' : 'updated', etag: document.etag, lastModified };
@@ -192,8 +193,17 @@ function writeTypes(state: TurnState, folder: Folder, types: FolderTypes): void 
   folder.tree.set(TYPES_FILE, 'blob', oid);
 }
 
-/** New trees from the changed folder up to the root; a folder that was left without a document leaves its parent. */
-function writeUpwards(state: TurnState, folders: readonly Folder[], changes: Changes): void {
+/**
+ * New trees from the changed folder up to the root; a folder in which nothing is left leaves its parent, and one in which
+ * no document is left (but links, say, that somebody pushed) leaves the index.
+ */
+function writeUpwards(
+  state: TurnState,
+  folders: readonly Folder[],
+  changes: Changes,
+  document: DocumentRow | null,
+): void {
+  let isServed = document !== null;
   for (let depth = folders.length - 1; depth >= 0; depth--) {
     const folder = folders[depth]!;
     const parent = folders[depth - 1];
@@ -210,7 +220,8 @@ function writeUpwards(state: TurnState, folders: readonly Folder[], changes: Cha
       continue;
     }
     const tree = writeFolder(folder, state.pack);
-    changes.folders.set(folder.row.path, { row: folder.row, tree });
+    isServed ||= holdsDocument(state.read, folder.tree.entries());
+    changes.folders.set(folder.row.path, { row: folder.row, tree: isServed ? tree : null });
     parent?.tree.set(escapeName(folder.row.name), 'tree', tree);
   }
 }
