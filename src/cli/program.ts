@@ -45,7 +45,9 @@ function prepare(command: Command): void {
     .exitOverride()
     .helpOption('--help', 'show this help')
     .helpCommand(false)
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'gitstead: ')) });
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: (command-argument value )?/, 'gitstead: ')),
+    });
   for (const below of command.commands) prepare(below);
 }
 
@@ -72,7 +74,8 @@ function describe(thrown: unknown): string {
   const isKnown = thrown instanceof GitsteadError;
   const reason = error.cause instanceof Error ? error.cause.message : undefined;
   const text = isKnown ? error.message : (reason ?? String(thrown));
-  const detail = isKnown && reason !== undefined && error.status >= 500 ? ` (${reason})` : '';
+  const isNews = reason !== undefined && reason !== text;
+  const detail = isKnown && isNews && error.status >= 500 ? ` (${reason})` : '';
   return (text + detail).replaceAll(/\s*\n\s*/g, ' ');
 }
 

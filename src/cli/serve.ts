@@ -1,7 +1,15 @@
 // `gitstead serve`: the server in the foreground, until a signal. What the first start tells about the first account
 // goes to the terminal only, never to the log.
-import { Command, Option } from 'commander';
-import { type Config, flagOf, type GivenSettings, loadConfig, SETTINGS, settingNames } from '../config.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type Config,
+  flagOf,
+  type GivenSettings,
+  loadConfig,
+  SETTINGS,
+  type SettingName,
+  settingNames,
+} from '../config.ts';
 import { asGitsteadError } from '../errors.ts';
 import { type Log, openLog } from '../log.ts';
 import type { RunningServer } from '../server.ts';
@@ -19,7 +27,7 @@ export function serveCommand(): Command {
   for (const name of settingNames()) {
     const { help, default: value } = SETTINGS[name];
     const note = value === undefined || value === '' ? '' : ` (default: ${value})`;
-    command.addOption(new Option(`--${flagOf(name)} <value>`, help + note));
+    command.addOption(new Option(`--${flagOf(name)} <value>`, help + note).argParser(wellFormed(name)));
   }
   command.action(async (options: Record<string, string | undefined>) => {
     const config = loadConfig(dataFolderIn(options), settingsIn(options));
@@ -34,6 +42,15 @@ export function serveCommand(): Command {
     setTimeout(() => process.exit(0), LINGER_MS).unref();
   });
   return addExample(command, 'gitstead serve --data /srv/gitstead --public-url https://rs.example.com');
+}
+
+/** Leaves the text as it is, for loadConfig; a malformed one is bad usage. */
+function wellFormed(name: SettingName): (text: string) => string {
+  const { type } = SETTINGS[name];
+  return (text) => {
+    if (type.parse(text.trim()) !== undefined) return text;
+    throw new InvalidArgumentError(`It is not ${type.what}.`);
+  };
 }
 
 /** commander calls the value of --log-level logLevel */

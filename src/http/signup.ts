@@ -82,6 +82,6 @@ export function firstAccountPath(secret: string): string {
 function linkIsOver(): GitsteadError {
   return new GitsteadError(
     'not-found',
-    'This link does not work any more. If there is no account yet, restart the server: it prints a new one.',
+    'This link does not work any more. If you have an account, sign in; if there is none yet, restart the server: it prints a new link.',
   );
 }

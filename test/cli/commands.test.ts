@@ -72,6 +72,7 @@ test('every command has a help with an example', async () => {
 test('bad usage is told in a line and ends with 2', async () => {
   assertBadUsage(await gitstead(['bogus']), /unknown command 'bogus'/);
   assertBadUsage(await gitstead(['user', 'add', 'Ann']), /lower-case letters/);
+  assertBadUsage(await gitstead(['serve', '--port', '80a']), /'80a' is invalid\. It is not a port number/);
   const refusals: [string[], RegExp][] = [
     [['user', 'list', '--loud'], /unknown option '--loud'/],
     [['user', 'add'], /missing required argument/],
