@@ -12,9 +12,15 @@ import { runWriters, storageTarget } from './workload.ts';
 
 const job = JSON.parse(process.argv[2]!) as WriterJob;
 
-/** A pipe or a file takes each line at once: what was told is not lost with the process. */
+/** What the pipe has taken is not lost with the process. */
 function tell(line: string): void {
-  writeSync(1, `${line}\n`);
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error; // full for the moment
+    }
+  }
 }
 
 const passed = new Map<string, number>();

@@ -1,43 +1,68 @@
 // What the crash tests found and a small test can show: each a fault of its own, quick and without a crash.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { type Index, openIndex } from '../../src/db/open-index.ts';
+import { MAIN, readRef } from '../../src/git/refs.ts';
+import { openLog } from '../../src/log.ts';
 import { NO_PRECONDITION } from '../../src/protocol/conditions.ts';
+import { openJournal } from '../../src/storage/journal.ts';
 import type { StorageOptions } from '../../src/storage/storage.ts';
+import { damageFile } from './damage.ts';
+import { openExpectations } from './expectations.ts';
 import {
+  checkAfterCrash,
   checkRepositories,
+  leftovers,
   type OpenedStore,
   openAgain,
   removeFolder,
   temporaryDataFolder,
 } from './reopened.ts';
+import { runWriter } from './run-writer.ts';
 import { pathOf, readState, storageTarget } from './workload.ts';
 
-type Started = OpenedStore & {
-  dataFolder: string;
-  put(key: string, text: string, type?: string): Promise<void>;
-};
+type Started = OpenedStore & { dataFolder: string; put(key: string, text: string): Promise<void> };
 
-async function start(t: TestContext, options: Partial<StorageOptions> = {}): Promise<Started> {
-  const dataFolder = temporaryDataFolder();
+async function start(
+  t: TestContext,
+  { dataFolder = temporaryDataFolder(), ...options }: Partial<StorageOptions> = {},
+): Promise<Started> {
   const store = await openAgain(dataFolder, options);
   t.after(async () => {
     await store.close();
     removeFolder(dataFolder);
   });
-  const put = (key: string, text: string, type = 'text/plain') =>
-    storageTarget(store.storage).write(key, { type, bytes: Buffer.from(text) });
+  const put = (key: string, text: string) => putText(store, key, text);
   return { ...store, dataFolder, put };
+}
+
+function putText({ storage }: OpenedStore, key: string, text: string): Promise<void> {
+  return storageTarget(storage).write(key, { type: 'text/plain', bytes: Buffer.from(text) });
+}
+
+async function textOf({ storage }: OpenedStore, key: string): Promise<string | undefined> {
+  return (await readState(storage, key))?.bytes.toString();
+}
+
+function fullDisk(): Error {
+  return Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 test('a repository whose last document goes and comes back within one pack passes fsck', async (t) => {
   const store = await start(t);
-  const author = { user: pathOf('alice/notes/a').user, app: undefined, grant: undefined };
-  const request = { precondition: NO_PRECONDITION, author };
-  await Promise.all([
-    store.put('alice/notes/a', 'first'),
-    store.storage.delete(pathOf('alice/notes/a'), request),
-    store.put('alice/notes/b', 'second'),
-  ]);
+  const path = pathOf('alice/notes/a');
+  const first = store.put('alice/notes/a', 'first');
+  for (let i = 0; i < 100; i++) await undefined; // its body has been taken: the next write shares its turn
+  const gone = store.storage.delete(path, {
+    precondition: NO_PRECONDITION,
+    author: { user: path.user, app: undefined, grant: undefined },
+  });
+  await first;
+  assert.equal((await gone).kind, 'deleted');
+  await store.put('alice/notes/b', 'second');
   await checkRepositories(store, store.dataFolder);
 });
 
@@ -51,4 +76,159 @@ test('the first document after the last one went brings its type into the tree a
   }
   await checkRepositories(store, store.dataFolder);
   assert.equal((await readState(store.storage, 'alice/notes/a'))?.type, 'x/odd');
+});
+
+test('writes go on when the journal fills faster than its segments are settled', async (t) => {
+  const store = await start(t, { segmentBytes: 2048 });
+  const writes = Array.from({ length: 60 }, (_, number) =>
+    store.put(`alice/notes/${number % 7}`, `${number} `.repeat(200)),
+  );
+  await Promise.all(writes);
+  await checkRepositories(store, store.dataFolder);
+});
+
+test('a turn that failed leaves the lock on main to others', async (t) => {
+  let isFailing = false;
+  const store = await start(t, {
+    passing: (point) => {
+      if (isFailing && point === 'journal.appended') throw fullDisk();
+    },
+  });
+  await store.put('alice/notes/a', 'stands');
+  isFailing = true;
+  await assert.rejects(store.put('alice/notes/a', 'fails'), { code: 'disk-full' });
+  assert.deepEqual(leftovers(store.dataFolder), []);
+  isFailing = false;
+  await store.put('alice/notes/a', 'stands again');
+  assert.equal(await textOf(store, 'alice/notes/a'), 'stands again');
+});
+
+test('a write whose index transaction failed is not forgotten by the next one', async (t) => {
+  const dataFolder = temporaryDataFolder();
+  const index = openIndex(join(dataFolder, 'index.db'));
+  let failures = 0;
+  const apply: Index['apply'] = (changes) => {
+    if (failures-- > 0) throw new Error('on purpose');
+    index.apply(changes);
+  };
+  const store = await start(t, { dataFolder, index: { ...index, apply } });
+  await store.put('alice/notes/before', 'before');
+  failures = 1;
+  // the second joins the pack of the first, while the index is behind
+  const first = store.put('alice/notes/first', 'first');
+  const second = first.then(() => store.put('alice/notes/second', 'second'));
+  await store.put('alice/other/busy', 'keeps the quiet-time rule away');
+  await Promise.all([first, second]);
+  for (const name of ['before', 'first', 'second'])
+    assert.equal(await textOf(store, `alice/notes/${name}`), name);
+  await checkRepositories(store, dataFolder);
+});
+
+test('a large document whose pack was put into place without its index is found again', async (t) => {
+  const store = await start(t);
+  await store.put('alice/notes/small', 'small');
+  await store.close();
+  const run = await runWriter({
+    dataFolder: store.dataFolder,
+    seed: 1,
+    base: 0,
+    acks: 5000,
+    segmentBytes: 1 << 20,
+    stop: { point: 'checkpoint.spool-waiting', time: 1 },
+  });
+  assert.match(run.lines.at(-1)!, /^stop /);
+  const gitDir = join(store.dataFolder, 'repos/alice/photos.git');
+  const packs = readdirSync(join(gitDir, 'gitstead/spool')).filter((name) => name.endsWith('.pack'));
+  for (const name of packs)
+    renameSync(join(gitDir, 'gitstead/spool', name), join(gitDir, 'objects/pack', name));
+  assert.ok(packs.length > 0);
+  const expectations = openExpectations();
+  expectations.add(run.lines);
+  await checkAfterCrash(store.dataFolder, expectations);
+});
+
+test('a lock that was deleted by hand while commits were pending is taken again', async (t) => {
+  const store = await start(t);
+  let isDeleted = false;
+  await store.put('alice/notes/a', 'first');
+  await store.close();
+  const lock = join(store.dataFolder, 'repos/alice/notes.git/refs/heads/main.lock');
+  const again = await openAgain(store.dataFolder, {
+    passing: (point) => {
+      if (point === 'checkpoint.kept' && !isDeleted) {
+        rmSync(lock);
+        isDeleted = true;
+      }
+    },
+  });
+  try {
+    await putText(again, 'alice/notes/a', 'second');
+    await again.storage.drain();
+    assert.ok(isDeleted);
+    assert.equal(await textOf(again, 'alice/notes/a'), 'second');
+    await checkRepositories(again, store.dataFolder);
+  } finally {
+    await again.close();
+  }
+});
+
+test('main and its history taken back by hand, and the rest deleted: the index follows', async (t) => {
+  const store = await start(t);
+  await store.put('alice/notes/a', 'first');
+  const gitDir = join(store.dataFolder, 'repos/alice/notes.git');
+  const git = (...args: string[]) =>
+    execFileSync('git', ['--git-dir', gitDir, ...args], { encoding: 'utf8' }).trim();
+  const first = git('rev-parse', 'main');
+  await store.put('alice/notes/b', 'second');
+  await store.close();
+  git('update-ref', 'refs/heads/main', first);
+  git('-c', 'gc.reflogExpire=now', 'gc', '-q', '--prune=now');
+  const again = await openAgain(store.dataFolder);
+  try {
+    assert.equal(await textOf(again, 'alice/notes/a'), 'first');
+    assert.equal(await textOf(again, 'alice/notes/b'), undefined);
+    await checkRepositories(again, store.dataFolder);
+  } finally {
+    await again.close();
+  }
+});
+
+test('a damaged pack that the journal holds only in part is left for a person to mend', async (t) => {
+  const store = await start(t);
+  await store.put('alice/notes/a', 'first');
+  const head = readRef(join(store.dataFolder, 'repos/alice/notes.git'), MAIN)!;
+  await store.close();
+  const [pack] = globSync('repos/alice/notes.git/objects/pack/*.pack', { cwd: store.dataFolder });
+  damageFile(join(store.dataFolder, pack!));
+  const journal = openJournal({
+    folder: join(store.dataFolder, 'journal'),
+    segmentBytes: 4096,
+    waitingSegments: 2,
+    firstSegment: 1,
+    firstSequence: 1,
+    settle: () => Promise.reject(new Error('kept')),
+    log: openLog('silent'),
+    passing: () => {},
+  });
+  await journal.append([
+    {
+      user: 'alice',
+      module: 'notes',
+      oldHead: head,
+      newHead: head,
+      packName: basename(pack!, '.pack'),
+      packOffset: 1000,
+      spooled: [],
+      time: 0,
+      entries: Buffer.alloc(100),
+    },
+  ]);
+  await journal.close();
+  const again = await openAgain(store.dataFolder);
+  try {
+    await assert.rejects(readState(again.storage, 'alice/notes/a'), { code: 'not-ready' });
+    assert.ok(existsSync(join(store.dataFolder, pack!)), 'it may hold what stands nowhere else');
+  } finally {
+    await again.close();
+  }
 });

@@ -7,7 +7,7 @@ import { runWriter } from './run-writer.ts';
 import { diceOf } from './workload.ts';
 
 const KILLS = 20;
-const MAX_LINES = 900;
+const MAX_LINES = 600;
 
 test('a store that is killed at random moments keeps what it acknowledged', async (t) => {
   const seed = Number(process.env.GITSTEAD_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -29,15 +29,17 @@ export type Run = {
 
 /**
  * @param killAfter kills it when it has told so many lines; undefined: it ends by itself
- * @param preload a module that it loads before anything else
+ * @param image a folder for the image of what has been synced, see track-syncs.ts
  */
 export async function runWriter(
   job: WriterJob,
-  { killAfter, preload }: { killAfter?: number; preload?: string[] } = {},
+  { killAfter, image }: { killAfter?: number; image?: string } = {},
 ): Promise<Run> {
   const script = join(import.meta.dirname, 'crash-writer.ts');
-  const child = spawn(process.execPath, [...(preload ?? []), script, JSON.stringify(job)], {
+  const tracking = image === undefined ? [] : ['--import', join(import.meta.dirname, 'track-syncs.ts')];
+  const child = spawn(process.execPath, [...tracking, script, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...(image && { GITSTEAD_IMAGE: image, GITSTEAD_IMAGE_OF: job.dataFolder }) },
   });
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const lines: string[] = [];
