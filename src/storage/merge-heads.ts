@@ -6,13 +6,22 @@ import { isAncestor } from '../git/history.ts';
 import { hashObject, type Oid } from '../git/object-id.ts';
 import { dropKeep } from '../git/pack-files.ts';
 import { MAIN, moveRef, readRef } from '../git/refs.ts';
-import { diffTrees } from '../git/tree-diff.ts';
+import { diffTrees, type TreeChange } from '../git/tree-diff.ts';
 import { NO_PRECONDITION } from '../protocol/conditions.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { catchUp, commitTree } from './catch-up.ts';
-import { noteStamp, writePack } from './checkpoint.ts';
-import { TYPES_FILE, typeOf } from './content-types.ts';
-import { loadFolder, type ReadObject, readKind, readTypes, rootRow } from './folder-trees.ts';
+import { noteStamp, syncPacks, writePack } from './checkpoint.ts';
+import { emptyTypes, TYPES_FILE, typeOf } from './content-types.ts';
+import {
+  documentEntries,
+  type Folder,
+  itemOf,
+  loadFolder,
+  type ReadObject,
+  readKind,
+  readTypes,
+  rootRow,
+} from './folder-trees.ts';
 import { inlineBody } from './intake.ts';
 import { unescapeName } from './item-names.ts';
 import { type OpenRepository, openPack, readObject } from './open-repository.ts';
@@ -40,6 +49,8 @@ export async function mergeForeignHead(engine: Engine, repository: OpenRepositor
     for (const path of merged.lost)
       engine.log.error({ ...context, path }, 'this document is in the history only: another took its place');
   }
+  // it stands in no journal: durable before main points at it
+  if (merged) await syncPacks(repository.folder, [merged.packName]);
   moveRef(repository.folder, merged?.head ?? ours);
   for (const pack of [repository.pack!, ...(merged ? [{ name: merged.packName, spooled: [] }] : [])]) {
     dropKeep(repository.folder, pack.name);
@@ -102,21 +113,47 @@ export function mergeHeads(
   return { head, pack: finished.pack, index: finished.index, packName: pack.name, lost };
 }
 
-/** The difference between two trees as writes of documents, deletions first so that what took a folder's place fits. */
+/**
+ * The difference between two trees as writes of documents, deletions first so that what took a folder's place fits. Where
+ * a folder's types changed, the documents that have another type now are among them.
+ */
 function documentsChanged(read: ReadObject, user: string, before: Oid | undefined, after: Oid): Write[] {
-  const writes: Write[] = [];
-  for (const { path, after: entry } of diffTrees(read, before, after)) {
-    const segments = path.map((part) => unescapeName(part));
-    if (path.at(-1) === TYPES_FILE || segments.some((segment) => segment === undefined)) continue;
-    writes.push({
-      segments: segments as string[],
-      precondition: NO_PRECONDITION,
-      author: { user: user as UserName, app: undefined, grant: undefined },
-      quotaBytes: undefined,
-      document: entry && documentOf(read, after, path, entry.oid),
-    });
+  const changed = new Map<string, { path: string[]; blob: Oid | undefined }>();
+  for (const change of diffTrees(read, before, after)) {
+    const note = (path: string[], blob: Oid | undefined) => changed.set(path.join('/'), { path, blob });
+    if (change.path.at(-1) !== TYPES_FILE) note(change.path, change.after?.oid);
+    else for (const [path, blob] of retyped(read, after, change)) note(path, blob);
   }
+  const writes = [...changed.values()].flatMap(({ path, blob }): Write[] => {
+    const segments = path.map((part) => unescapeName(part));
+    if (segments.includes(undefined)) return [];
+    return [
+      {
+        segments: segments as string[],
+        precondition: NO_PRECONDITION,
+        author: { user: user as UserName, app: undefined, grant: undefined },
+        quotaBytes: undefined,
+        document: blob && documentOf(read, after, path, blob),
+      },
+    ];
+  });
   return writes.sort((a, b) => Number(a.document !== undefined) - Number(b.document !== undefined));
+}
+
+/** The documents of a folder that have another type by its new file of types than by the old one. */
+function* retyped(
+  read: ReadObject,
+  root: Oid,
+  { path, before, after }: TreeChange,
+): Generator<[path: string[], blob: Oid]> {
+  const folder = folderAt(read, root, path.slice(0, -1));
+  if (!folder) return;
+  const was = before ? readTypes(read, before.oid) : emptyTypes();
+  const is = after ? readTypes(read, after.oid) : emptyTypes();
+  for (const name of documentEntries(folder)) {
+    const changes = typeOf(was, name) !== typeOf(is, name);
+    if (changes) yield [[...path.slice(0, -1), name], folder.tree.find(name)!.oid];
+  }
 }
 
 function documentOf(
@@ -125,13 +162,18 @@ function documentOf(
   path: readonly string[],
   blob: Oid,
 ): NonNullable<Write['document']> {
+  const { types } = folderAt(read, root, path.slice(0, -1))!;
+  return { type: typeOf(types, path.at(-1)!), body: inlineBody(blob, readKind(read, blob, 'blob')) };
+}
+
+/** A folder by the names of its entries; undefined: there is none. */
+function folderAt(read: ReadObject, root: Oid, path: readonly string[]): Folder | undefined {
   let folder = loadFolder(read, root, rootRow());
-  for (const part of path.slice(0, -1)) folder = loadFolder(read, folder.tree.find(part)!.oid, rootRow());
-  const typesEntry = folder.tree.find(TYPES_FILE);
-  const types = typesEntry ? readTypes(read, typesEntry.oid) : folder.types;
-  const bytes = readKind(read, blob, 'blob');
-  return {
-    type: typeOf(types, path.at(-1)!),
-    body: inlineBody(blob, bytes),
-  };
+  for (const part of path) {
+    const entry = folder.tree.find(part);
+    const item = entry && itemOf(entry);
+    if (item?.kind !== 'folder') return undefined;
+    folder = loadFolder(read, item.tree, rootRow());
+  }
+  return folder;
 }

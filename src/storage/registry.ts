@@ -1,6 +1,6 @@
 // Which repositories are open: opened on first touch, checked to be of a kind that can be served, closed again when
 // too many are. Says 503 for one that cannot be read, and looks again after a while.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Index } from '../db/open-index.ts';
 import { GitsteadError } from '../errors.ts';
 import { ObjectStore, type OpenFiles } from '../git/object-store.ts';
@@ -48,7 +48,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     if (known) return known;
     refuseFaulty(key);
     const folder = repositoryFolder(repositoriesFolder, user, module);
-    if (!existsSync(folder)) {
+    if (!isThere(folder)) {
       if ((index.repositories.find(user, module)?.head ?? null) === null) return undefined;
       throw noteFault(key, new GitsteadError('not-ready', 'the repository is gone'));
     }
@@ -117,8 +117,22 @@ export function openRegistry(options: RegistryOptions): Registry {
     get: (user, module) => open.get(`${user}/${module}`),
     forget,
     closeAll() {
-      for (const repository of open.values()) repository.store.close();
+      for (const repository of open.values()) {
+        // what could not be checkpointed stays in the journal: nothing here tries again
+        clearTimeout(repository.timer);
+        repository.pack = undefined;
+        repository.store.close();
+      }
       open.clear();
     },
   };
+}
+
+/** @throws not-ready when the disk does not say: absence is only what is known */
+function isThere(folder: string): boolean {
+  try {
+    return statSync(folder, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw new GitsteadError('not-ready', 'the repository cannot be read', { cause: error });
+  }
 }
