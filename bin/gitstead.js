@@ -11,6 +11,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const wanted = [24, 15];
 const [major, minor] = process.versions.node.split('.').map(Number);
 
+if (process.env.npm_command === 'exec') stopWithNpx();
+
 if (major > wanted[0] || (major === wanted[0] && minor >= wanted[1])) {
   const entry = join(root, 'dist', 'main.js');
   if (existsSync(entry)) {
@@ -45,4 +47,15 @@ function runOnBundledNode() {
   child.on('exit', (code, signal) => {
     process.exitCode = signal ? 1 : (code ?? 1);
   });
+}
+
+/** npx runs this under a shell, which a signal ends without reaching us: when our parent goes, we stop as by that signal. */
+function stopWithNpx() {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 250);
+  watch.unref();
 }
