@@ -4,9 +4,9 @@
 //   objects/pack/pack-….keep    comes first, goes when a ref reaches the pack's objects
 //   objects/pack/pack-….pack    without an index nobody sees it
 //   objects/pack/pack-….idx     comes last and whole, goes first
-import { linkSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { placeFile, stagingPath } from './durable.ts';
+import { placeFile, stagingPath, writeFileDurably } from './durable.ts';
 import { CORNER } from './repository.ts';
 
 /** What our `.keep` files hold, so that nobody else's is ever removed. */
@@ -66,7 +66,8 @@ export function keepPack(gitDir: string, name: string): void {
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' && code !== 'EMLINK') throw error;
     rmSync(mark, { force: true });
-    writeFileSync(mark, KEEP_MARK, { mode: 0o600 });
+    // its text must be there after a power cut, or none of its names would be known as ours
+    writeFileDurably(mark, KEEP_MARK);
     linkSync(mark, path);
   }
 }
@@ -79,7 +80,7 @@ export function dropKeep(gitDir: string, name: string): void {
 
 /** Removes a shield that the caller has just put up itself. */
 export function dropOwnKeep(gitDir: string, name: string): void {
-  unlinkSync(packFile(gitDir, name, 'keep'));
+  rmSync(packFile(gitDir, name, 'keep'), { force: true });
 }
 
 /** The names of the packs that we shield: after a crash, those whose journal records are dealt with can be dropped. */

@@ -7,6 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   createReadStream,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,7 +23,7 @@ import { GitsteadError } from '../errors.ts';
 import { placeFile, stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
 import type { Oid } from './object-id.ts';
 import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, readEntryHeader, writeEntryHeader } from './pack-entry.ts';
-import { placePackFiles } from './pack-files.ts';
+import { keepPack, packFile, placePackFiles } from './pack-files.ts';
 import { encodeIndex, openIndex } from './pack-index.ts';
 import { PackWriter } from './pack-writer.ts';
 import { CORNER } from './repository.ts';
@@ -57,7 +58,8 @@ export async function spoolBlob(
   limitBytes: number,
 ): Promise<SpooledBlob> {
   if (length !== undefined && length > limitBytes) throw tooLarge(limitBytes);
-  mkdirSync(spoolFolder(gitDir), { recursive: true, mode: 0o700 });
+  const isNew = mkdirSync(spoolFolder(gitDir), { recursive: true, mode: 0o700 }) !== undefined;
+  if (isNew) await syncFolder(`${gitDir}/${CORNER}`);
   if (length !== undefined) return spoolKnown(gitDir, source, length);
   const raw = stagingPath(spoolFolder(gitDir));
   try {
@@ -76,6 +78,18 @@ export async function spoolBlob(
 /** Makes the spooled blob a pack of the repository, with a `.keep` beside it (see `dropKeep`). Nothing is synced. */
 export function placeSpool(gitDir: string, spooled: SpooledBlob): void {
   placePackFiles(gitDir, spooled.name, spooled.packPath, spooled.indexPath);
+}
+
+/**
+ * Puts into its place what an earlier run left of a spooled pack, by the name that the journal tells: both files, or only
+ * the index when it was killed between the two, or nothing when it was placed already. For recovery.
+ */
+export function placeSpooledPack(gitDir: string, name: string): void {
+  const { packPath, indexPath } = pathsOf(gitDir, name);
+  if (!existsSync(packPath) && !existsSync(indexPath)) return;
+  keepPack(gitDir, name);
+  if (existsSync(packPath)) placeFile(packPath, packFile(gitDir, name, 'pack'));
+  if (existsSync(indexPath)) placeFile(indexPath, packFile(gitDir, name, 'idx'));
 }
 
 /** Removes a spooled blob that is not wanted. */

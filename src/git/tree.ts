@@ -97,7 +97,7 @@ export class EditableTree {
   }
 
   static empty(): EditableTree {
-    return new EditableTree(Buffer.allocUnsafe(INITIAL_BYTES), 0, new Uint32Array(INITIAL_ENTRIES), 0);
+    return new EditableTree(Buffer.allocUnsafeSlow(INITIAL_BYTES), 0, new Uint32Array(INITIAL_ENTRIES), 0);
   }
 
   /**
@@ -105,7 +105,7 @@ export class EditableTree {
    * @throws GitsteadError `corrupt` when the body is malformed or not in git's order
    */
   static parse(body: Buffer): EditableTree {
-    const bytes = Buffer.allocUnsafe(HEADROOM + Math.max(INITIAL_BYTES, Math.ceil(body.length * 1.25)));
+    const bytes = Buffer.allocUnsafeSlow(HEADROOM + Math.max(INITIAL_BYTES, Math.ceil(body.length * 1.25)));
     body.copy(bytes, HEADROOM);
     let offsets: Uint32Array = new Uint32Array(Math.max(INITIAL_ENTRIES, Math.ceil(body.length / 36)));
     let count = 0;
@@ -274,7 +274,7 @@ export class EditableTree {
   #own(extra: number): void {
     const needed = HEADROOM + this.#length + extra;
     if (!this.#isShared && needed <= this.#bytes.length) return;
-    const bytes = Buffer.allocUnsafe(Math.max(INITIAL_BYTES, Math.ceil(needed * 1.25)));
+    const bytes = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, Math.ceil(needed * 1.25)));
     this.#bytes.copy(bytes, HEADROOM, HEADROOM, HEADROOM + this.#length);
     this.#bytes = bytes;
     if (this.#isShared) this.#offsets = this.#offsets.slice();

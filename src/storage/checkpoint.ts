@@ -3,9 +3,9 @@
 // it all until its segment is settled.
 import { rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { placeFile, stagingPath, syncFile, syncFolder } from '../git/durable.ts';
+import { placeFile, stagingPath, syncFile, syncFolder, syncFolderNow } from '../git/durable.ts';
 import { dropKeep, dropOwnKeep, keepPack, packFile, packFolder, removePack } from '../git/pack-files.ts';
-import { MAIN, moveRef, readRef, refStamp, releaseRefLock, syncRef } from '../git/refs.ts';
+import { MAIN, moveRef, readRef, refStamp, releaseRefLock, syncRef, takeRefLock } from '../git/refs.ts';
 import { CORNER } from '../git/repository.ts';
 import { placeSpool } from '../git/spool-pack.ts';
 import { hasPending, type OpenPack, type OpenRepository } from './open-repository.ts';
@@ -32,17 +32,31 @@ export async function checkpoint(repository: OpenRepository, passing: Passing): 
   const { pack: bytes, index } = pack.builder.finish();
   await writePack(repository.folder, pack.name, bytes, index, passing);
   if ((readRef(repository.folder, MAIN) ?? null) !== repository.refHead) return false;
-  moveRef(repository.folder, repository.head!);
+  if (!moveMain(repository)) return false;
   passing('checkpoint.ref-moved');
-  dropOwnKeep(repository.folder, pack.name);
-  for (const spool of pack.spooled) dropOwnKeep(repository.folder, spool.name);
   repository.store.addPack(pack.name, index);
   repository.pack = undefined;
   repository.refHead = repository.head;
   repository.locked = false;
   repository.freeUntil = performance.now() + FREE_LOCK_MS;
+  dropOwnKeep(repository.folder, pack.name);
+  for (const spool of pack.spooled) dropOwnKeep(repository.folder, spool.name);
+  passing('checkpoint.done');
   noteStamp(repository);
   return true;
+}
+
+/** Main to the newest commit. When somebody deleted our lock it is taken again, and main looked at again under it. */
+function moveMain(repository: OpenRepository): boolean {
+  try {
+    moveRef(repository.folder, repository.head!);
+    return true;
+  } catch (error) {
+    if (takeRefLock(repository.folder) !== 'taken') throw error;
+    if ((readRef(repository.folder, MAIN) ?? null) !== repository.refHead) return false;
+    moveRef(repository.folder, repository.head!);
+    return true;
+  }
 }
 
 /** Gives the lock back when nothing is pending under it. */
@@ -59,13 +73,17 @@ export function noteStamp(repository: OpenRepository): void {
 
 /** Spooled bodies into objects/: at once after their turn is durable, or again at the checkpoint if that failed. */
 export function placeSpooled(repository: OpenRepository, pack: OpenPack, passing: Passing): void {
-  for (const spool of pack.spooled) {
-    if (pack.placed.has(spool.name)) continue;
+  const waiting = pack.spooled.filter(({ name }) => !pack.placed.has(name));
+  for (const spool of waiting) {
+    passing('checkpoint.spool-waiting');
     placeSpool(repository.folder, spool);
     pack.placed.add(spool.name);
-    repository.store.rescan();
     passing('checkpoint.spool-placed');
   }
+  if (waiting.length === 0) return;
+  // the new names are durable before a later upload's sync makes the absence of the old ones durable
+  syncFolderNow(packFolder(repository.folder));
+  repository.store.rescan();
 }
 
 /**
@@ -82,6 +100,7 @@ export async function writePack(
   const path = packFile(folder, name, 'pack');
   const staged = stagingPath(`${folder}/${CORNER}`);
   keepPack(folder, name);
+  passing('checkpoint.kept');
   rmSync(path, { force: true }); // of an attempt that came no further
   try {
     if (bytes.length > WRITE_ASIDE_ABOVE_BYTES) await writeFile(path, bytes, { mode: 0o400 });
@@ -98,13 +117,18 @@ export async function writePack(
   }
 }
 
-/** Waits until the named packs, the folder that lists them, and main are on the disk. A pack that is gone was merged, durably. */
+/** Waits until the named packs, the folder that lists them, and main are on the disk. */
+export async function syncPacksAndMain(folder: string, names: Iterable<string>): Promise<void> {
+  await syncPacks(folder, names);
+  await syncRef(folder);
+}
+
+/** Waits until the named packs, and the folder that lists them, are on the disk. A pack that is gone was merged, durably. */
 export async function syncPacks(folder: string, names: Iterable<string>): Promise<void> {
   for (const name of names) {
     for (const ending of ['pack', 'idx']) await ignoreAbsence(syncFile(packFile(folder, name, ending)));
   }
   await syncFolder(packFolder(folder));
-  await syncRef(folder);
 }
 
 async function ignoreAbsence(work: Promise<void>): Promise<void> {

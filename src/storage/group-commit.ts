@@ -17,6 +17,10 @@ export interface GroupCommit {
   commit(turn: ReadyTurn): Promise<'indexed' | 'behind'>;
   /** true while turns are on their way */
   busy(): boolean;
+  /** true when no turn should begin, see `Journal` */
+  isFull(): boolean;
+  /** calls back once, when there may be room again */
+  onRoom(then: () => void): void;
 }
 
 type Waiting = ReadyTurn & {
@@ -64,5 +68,7 @@ export function openGroupCommit(journal: Journal, index: Index, log: Log, passin
       });
     },
     busy: () => running,
+    isFull: journal.isFull,
+    onRoom: journal.onRoom,
   };
 }

@@ -141,21 +141,44 @@ test('a turn whose sync failed is never replayed, nor is its segment written aga
   assert.deepEqual(readJournal(folder).turns, [turn(0), { ...turn(1), time: 5 }]);
 });
 
-test('appends wait while too many segments are unsettled', async () => {
+test('the journal is full while too many segments are unsettled, and takes what has begun all the same', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const journal = openJournal(options({ settle: () => promise, waitingSegments: 2 }));
   await journal.append([turn(0, 3000)]);
   await journal.append([turn(1, 3000)]);
-  let isThrough = false;
-  const third = journal.append([turn(2, 3000)]).then(() => {
-    isThrough = true;
-  });
-  await new Promise((later) => setImmediate(later));
-  assert.equal(isThrough, false);
+  assert.equal(journal.isFull(), false);
+  await journal.append([turn(2, 3000)]);
+  assert.equal(journal.isFull(), true);
+  const room = new Promise<void>((then) => journal.onRoom(then));
+  await journal.append([turn(3, 3000)]);
   resolve();
-  await third;
-  assert.deepEqual(readJournal(folder).turns.at(-1), turn(2, 3000));
+  await room;
+  await journal.settleAll();
+  assert.equal(journal.isFull(), false);
   await journal.close();
+});
+
+test('a segment that cannot be settled holds nobody up, and is kept', async () => {
+  const settle = ({ size }: { size: number }) =>
+    size > 0 ? Promise.reject(new Error('on purpose')) : Promise.resolve();
+  const journal = openJournal(options({ settle, waitingSegments: 1 }));
+  for (let number = 0; number < 4; number++) await journal.append([turn(number, 3000)]);
+  await assert.rejects(journal.settleAll(), { code: 'not-ready' });
+  assert.equal(journal.isFull(), false);
+  await journal.close();
+  assert.equal(readJournal(folder).turns.length, 4);
+});
+
+test('what was not acknowledged is cut off at once: a crash before anything else does not bring it back', async () => {
+  let isFailing = false;
+  const passing = (point: string) => {
+    if (isFailing && point === 'journal.appended') throw new Error('on purpose');
+  };
+  const journal = openJournal(options({ ...keepAll, passing }));
+  await journal.append([turn(0)]);
+  isFailing = true;
+  await assert.rejects(journal.append([turn(1)]), { message: 'on purpose' });
+  assert.deepEqual(readJournal(folder).turns, [turn(0)]);
 });
 
 test('a stray file, an empty segment and a segment under another name are passed over', async () => {

@@ -6,6 +6,7 @@ import {
   closeSync,
   fdatasync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { GitsteadError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import {
   decodeRecords,
@@ -31,7 +33,9 @@ import type { Passing } from './stop-points.ts';
 
 const syncData = promisify(fdatasync);
 const closeFile = promisify(close);
+/** Settling that fails is tried again after this, then after twice as long, and so on. */
 const SETTLE_AGAIN_MS = 500;
+const MAX_SETTLE_AGAIN_MS = 16_000;
 /** one writev takes at most so many buffers (IOV_MAX) */
 const MAX_BUFFERS = 1024;
 
@@ -42,7 +46,7 @@ export type JournalOptions = {
   folder: string;
   /** the usual size of a segment; one record that is larger gets a segment of its own */
   segmentBytes: number;
-  /** no more than this many full segments wait to be settled; appends wait instead */
+  /** the journal counts as full while this many segments wait to be settled */
   waitingSegments: number;
   /** the first segment's id and the first record's sequence: above all that was ever used here */
   firstSegment: number;
@@ -56,7 +60,14 @@ export type JournalOptions = {
 export interface Journal {
   /** Appends the turns and syncs once. When it rejects, none of them will be replayed. */
   append(turns: readonly TurnRecord[]): Promise<void>;
-  /** Settles every segment, the newest too, and takes them off the disk. */
+  /**
+   * True while too many segments wait to be settled: no turn should begin then. Those that have begun are still
+   * taken, as settling may wait for them.
+   */
+  isFull(): boolean;
+  /** Calls back once, when a segment waits no longer. */
+  onRoom(then: () => void): void;
+  /** Settles every segment, the newest too, and takes them off the disk. Throws not-ready when one cannot be settled now. */
   settleAll(): Promise<void>;
   close(): Promise<void>;
 }
@@ -82,11 +93,26 @@ export function openJournal(options: JournalOptions): Journal {
   let spare: string | undefined;
   let closing = false;
   const settling = new Map<Segment, Promise<void>>();
+  /** those of them whose first attempt is under way: what cannot be settled holds up nobody else */
+  const waiting = new Set<Segment>();
+  let callbacks: (() => void)[] = [];
+  /** the append under way: its segment is not retired before what it holds is noted */
+  let appending: Promise<void> | undefined;
+  /** end the pauses between attempts */
+  const pauses = new Set<() => void>();
 
-  async function append(turns: readonly TurnRecord[]): Promise<void> {
+  function append(turns: readonly TurnRecord[]): Promise<void> {
+    const work = appendNow(turns).finally(() => {
+      if (appending === work) appending = undefined;
+    });
+    appending = work;
+    return work;
+  }
+
+  async function appendNow(turns: readonly TurnRecord[]): Promise<void> {
     const parts = turns.map(encodeTurn);
     const length = parts.reduce((sum, part) => sum + part.length, 0);
-    const segment = await segmentFor(length);
+    const segment = segmentFor(length);
     const buffers: Buffer[] = [];
     for (const part of parts) {
       sealRecord(part, segment.id, nextSequence++);
@@ -106,21 +132,21 @@ export function openJournal(options: JournalOptions): Journal {
     for (const turn of turns) noteUse(segment.use, turn);
   }
 
-  async function segmentFor(length: number): Promise<Segment> {
+  function segmentFor(length: number): Segment {
     if (active && active.end + length <= active.size) return active;
     if (active) {
       retire(active);
       active = undefined;
     }
-    while (settling.size >= options.waitingSegments) await Promise.race(settling.values());
     active = openSegment(Math.max(options.segmentBytes, SEGMENT_HEADER_BYTES + length));
     passing('journal.rotated');
     return active;
   }
 
-  /** A segment whose append or sync failed is never written again. */
+  /** A segment whose append or sync failed is never written again, and what was not acknowledged is cut off. */
   async function seal(segment: Segment): Promise<void> {
     active = undefined;
+    cutOff(segment);
     if (segment.use.size > 0) {
       sealed = { id: segment.id, end: segment.end };
       retire(segment);
@@ -128,6 +154,16 @@ export function openJournal(options: JournalOptions): Journal {
       sealed = segment.names;
       await closeFile(segment.file).catch(() => undefined);
       rmSync(segment.path, { force: true });
+    }
+  }
+
+  /** Where this fails too, the next segment's header tells where this one ends. */
+  function cutOff(segment: Segment): void {
+    segment.size = segment.end; // never a spare
+    try {
+      ftruncateSync(segment.file, segment.end);
+    } catch (error) {
+      log.error({ err: error, segment: segment.id }, 'a failed record cannot be cut off the journal');
     }
   }
 
@@ -151,12 +187,23 @@ export function openJournal(options: JournalOptions): Journal {
   }
 
   function retire(segment: Segment): void {
-    const done = settle(segment).finally(() => settling.delete(segment));
+    waiting.add(segment);
+    const done = settle(segment).finally(() => {
+      settling.delete(segment);
+      endWait(segment);
+    });
     settling.set(segment, done);
   }
 
+  function endWait(segment: Segment): void {
+    if (!waiting.delete(segment)) return;
+    const called = callbacks;
+    callbacks = [];
+    for (const call of called) call();
+  }
+
   async function settle(segment: Segment): Promise<void> {
-    for (;;) {
+    for (let again = SETTLE_AGAIN_MS; ; again = Math.min(again * 2, MAX_SETTLE_AGAIN_MS)) {
       try {
         await options.settle(segment.use);
         break;
@@ -164,33 +211,62 @@ export function openJournal(options: JournalOptions): Journal {
         log.error({ err: error, segment: segment.id }, 'a journal segment cannot be settled yet; it is kept');
         // the next start replays it
         if (closing) return closeFile(segment.file);
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS));
+        endWait(segment);
+        await pause(again);
       }
     }
     passing('settle.synced');
     await closeFile(segment.file);
     if (spare || segment.size !== options.segmentBytes) {
       rmSync(segment.path, { force: true });
-      return;
+    } else {
+      spare = join(folder, 'spare');
+      renameSync(segment.path, spare);
     }
-    spare = join(folder, 'spare');
-    renameSync(segment.path, spare);
+    passing('settle.segment-gone');
+  }
+
+  function pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      pauses.add(end);
+    });
+  }
+
+  function retireActive(): void {
+    if (active) retire(active);
+    active = undefined;
   }
 
   async function settleAll(): Promise<void> {
-    if (active) retire(active);
-    active = undefined;
-    while (settling.size > 0) await Promise.all(settling.values());
+    while (appending) await appending.catch(() => undefined);
+    retireActive();
+    for (const end of pauses) end();
+    while (waiting.size > 0) await new Promise<void>((resolve) => callbacks.push(resolve));
+    if (settling.size > 0) throw new GitsteadError('not-ready', 'the journal cannot be settled now');
   }
 
   async function closeJournal(): Promise<void> {
     closing = true;
-    await settleAll();
+    retireActive();
+    for (const end of pauses) end();
+    while (settling.size > 0) await Promise.all(settling.values());
     if (spare) rmSync(spare, { force: true });
     spare = undefined;
   }
 
-  return { append, settleAll, close: closeJournal };
+  return {
+    append,
+    isFull: () => waiting.size >= options.waitingSegments,
+    onRoom: (then) => callbacks.push(then),
+    settleAll,
+    close: closeJournal,
+  };
 }
 
 export type JournalContents = {
@@ -233,8 +309,11 @@ export function readJournal(folder: string): JournalContents {
 }
 
 /** Takes segments off the disk whose turns are safe elsewhere. */
-export function removeSegments(folder: string, files: readonly string[]): void {
-  for (const file of files) rmSync(file, { force: true });
+export function removeSegments(folder: string, files: readonly string[], passing: Passing): void {
+  for (const file of files) {
+    rmSync(file, { force: true });
+    passing('recovery.segment-gone');
+  }
   syncFolder(folder);
 }
 

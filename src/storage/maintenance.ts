@@ -43,7 +43,9 @@ export function openMaintenance(log: Log): Maintenance {
   async function mergeOnce(repository: OpenRepository): Promise<void> {
     const names = choosePacks(mergeablePacks(repository.folder));
     if (!names) return;
-    worker ??= startWorker();
+    worker ??= startWorker(() => {
+      worker = undefined;
+    });
     await askWorker(worker, { folder: repository.folder, names }, repository);
     repository.store.rescan();
   }
@@ -67,9 +69,10 @@ export function openMaintenance(log: Log): Maintenance {
 }
 
 /** The thread runs this file's neighbour, as source or as built. */
-function startWorker(): Worker {
+function startWorker(ended: () => void): Worker {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
   const worker = new Worker(new URL(`./merge-worker${ending}`, import.meta.url));
+  worker.on('error', ended).on('exit', ended);
   worker.unref();
   return worker;
 }
@@ -82,12 +85,13 @@ function askWorker(worker: Worker, order: MergeOrder, repository: OpenRepository
       else settle(new GitsteadError('internal', news.message));
     };
     const onError = (error: unknown) => settle(error);
+    const onExit = () => settle(new GitsteadError('internal', 'the thread that merges packs has ended'));
     const settle = (error?: unknown) => {
-      worker.off('message', onNews).off('error', onError);
+      worker.off('message', onNews).off('error', onError).off('exit', onExit);
       if (error === undefined) resolve();
       else reject(error);
     };
-    worker.on('message', onNews).on('error', onError);
+    worker.on('message', onNews).on('error', onError).on('exit', onExit);
     worker.postMessage(order);
   });
 }

@@ -19,6 +19,8 @@ export type OpenPack = {
   spooled: SpooledBlob[];
   /** names of those that stand under objects/ already */
   placed: Set<string>;
+  /** what is in it, without the turn under way */
+  bytes: number;
   /** when its first commit was journaled, in the engine's monotonic milliseconds; undefined: none yet */
   since: number | undefined;
 };
@@ -93,6 +95,7 @@ export function openPack(): OpenPack {
     builder: new PackBuilder(),
     spooled: [],
     placed: new Set(),
+    bytes: 0,
     since: undefined,
   };
 }

@@ -14,6 +14,7 @@ import { mergeForeignHead } from './merge-heads.ts';
 import { hasPending, type Job, type OpenRepository, openPack, readObject } from './open-repository.ts';
 import type { RootGates } from './root-gate.ts';
 import type { Passing } from './stop-points.ts';
+import type { TreeBudget } from './tree-budget.ts';
 import { type Turn, takeTurn } from './turn.ts';
 import { type OutsideRules, outsideRules } from './turn-rules.ts';
 
@@ -47,6 +48,9 @@ export type Engine = {
   turns: number;
   /** monotonic milliseconds of the last answer to a write */
   answeredAt: number;
+  trees: TreeBudget;
+  /** waits until the index has what another repository has */
+  whenReady: (user: string, module: string) => Promise<void>;
   /** called after each checkpoint: packs may want merging */
   checkpointed: (repository: OpenRepository) => void;
 };
@@ -69,39 +73,47 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
   clearTimeout(repository.timer);
   repository.timer = undefined;
   let again: number | undefined;
-  while (repository.jobs.length > 0 || isDue(engine, repository)) {
-    try {
-      await step(engine, repository);
-    } catch (error) {
-      engine.log.error(
-        { err: error, user: repository.user, module: repository.module },
-        'a repository cannot be written now',
-      );
-      refuseAll(repository, error);
-      again = CHECKPOINT_AGAIN_MS;
-      break;
-    }
+  try {
+    while (await step(engine, repository));
+  } catch (error) {
+    engine.log.error(
+      { err: error, user: repository.user, module: repository.module },
+      'a repository cannot be written now',
+    );
+    refuseAll(repository, error);
+    again = CHECKPOINT_AGAIN_MS;
   }
   repository.running = false;
+  if (repository.jobs.length > 0) {
+    if (engine.commits.isFull()) engine.commits.onRoom(() => wake(engine, repository));
+    else wake(engine, repository);
+  }
   const since = repository.pack?.since;
   if (since === undefined) return;
   again ??= Math.max(0, since + CHECKPOINT_AFTER_MS - performance.now());
   repository.timer = setTimeout(() => wake(engine, repository), again);
 }
 
-async function step(engine: Engine, repository: OpenRepository): Promise<void> {
+/**
+ * Does one thing. While the journal is full no turn begins, and pending commits go to their pack at once: settling waits for
+ * that, and room in the journal for settling.
+ * @returns false when there is nothing to do now
+ */
+async function step(engine: Engine, repository: OpenRepository): Promise<boolean> {
   if (isDue(engine, repository)) await seal(engine, repository);
-  const job = repository.jobs[0];
-  if (!job) return;
+  const position = engine.commits.isFull() ? repository.jobs.findIndex(({ kind }) => kind !== 'write') : 0;
+  const job = repository.jobs[position];
+  if (!job) return false;
   if (job.kind === 'write') {
     await runTurn(engine, repository);
-    return;
+    return true;
   }
-  repository.jobs.shift();
+  repository.jobs.splice(position, 1);
   try {
     if (job.kind === 'drain') await seal(engine, repository);
     else await lookAtRef(engine, repository);
     job.resolve();
+    return true;
   } catch (error) {
     job.reject(error);
     throw error;
@@ -114,15 +126,17 @@ function isDue(engine: Engine, repository: OpenRepository): boolean {
   return (
     performance.now() - pack.since >= CHECKPOINT_AFTER_MS ||
     pack.builder.length > CHECKPOINT_ABOVE_BYTES ||
-    engine.pendingBytes > PENDING_LIMIT_BYTES
+    engine.pendingBytes > PENDING_LIMIT_BYTES ||
+    engine.commits.isFull()
   );
 }
 
 /** Pending commits to a pack and the ref; where main was moved by a program that ignores locks, merged with what it moved to. */
 async function seal(engine: Engine, repository: OpenRepository): Promise<void> {
-  const bytes = repository.pack?.builder.length ?? 0;
+  const bytes = repository.pack?.bytes ?? 0;
   if (!(await checkpoint(repository, engine.passing))) await mergeForeignHead(engine, repository);
   engine.pendingBytes -= bytes;
+  engine.trees.keep(repository);
   engine.checkpointed(repository);
 }
 
@@ -137,9 +151,11 @@ async function runTurn(engine: Engine, repository: OpenRepository): Promise<void
       repository,
       jobs.map(({ write }) => write),
     );
-    const leaveGate = rules.needsGate ? await engine.gates.enter(repository.user) : () => {};
+    let leaveGate = () => {};
     let results: Turn['results'];
     try {
+      for (const module of rules.neighbours) await engine.whenReady(repository.user, module);
+      if (rules.needsGate) leaveGate = await engine.gates.enter(repository.user);
       results = await judgeAndCommit(engine, repository, jobs, rules);
     } catch (error) {
       for (const job of jobs) job.reject(refusal(error));
@@ -152,16 +168,21 @@ async function runTurn(engine: Engine, repository: OpenRepository): Promise<void
     if (sealed) await Promise.race([sealed, pause(QUIET_WAIT_MS)]);
     answer(engine, jobs, results);
     await sealed;
-    if (!hasPending(repository)) releaseLock(repository);
   } finally {
     engine.turns--;
+    if (!hasPending(repository)) releaseLock(repository);
   }
 }
 
 /** Git's lock, then the ref, then catch-up: nobody else can move main until the checkpoint. */
 async function beginTurn(engine: Engine, repository: OpenRepository): Promise<void> {
-  if (repository.locked) return;
+  if (repository.locked) {
+    // an index that is behind must not be written over
+    if (repository.indexed !== repository.head) await lookAtRef(engine, repository);
+    return;
+  }
   await takeLock(repository);
+  engine.passing('lock.taken');
   try {
     await lookAtRef(engine, repository);
   } catch (error) {
@@ -275,6 +296,7 @@ async function judgeAndCommit(
     repository.head = turn.head;
     pack.since ??= performance.now();
     pack.spooled.push(...spooled);
+    pack.bytes += pack.builder.length - packOffset;
     engine.pendingBytes += pack.builder.length - packOffset;
     if (outcome === 'indexed') repository.indexed = turn.head;
     else repository.fault = { reason: 'its index is behind', at: performance.now() };

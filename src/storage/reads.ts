@@ -114,8 +114,8 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
 
   function keep(blob: Oid, bytes: Buffer): void {
     // a view into a larger buffer would keep that alive
-    const own = bytes.buffer.byteLength > bytes.length * 2 ? Buffer.from(bytes) : bytes;
-    bodies.set(blob, own);
+    const isView = bytes.buffer.byteLength > bytes.length * 2;
+    bodies.set(blob, isView ? ownCopy(bytes) : bytes);
   }
 
   async function folderReady(path: FolderPath): Promise<void> {
@@ -127,7 +127,11 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     return (tree) => {
       const repository = registry.find(user, ROOT_MODULE);
       if (!repository) throw new GitsteadError('not-ready', 'the repository is gone');
-      return readKind((oid) => readObject(repository, oid), tree, 'tree');
+      try {
+        return readKind((oid) => readObject(repository, oid), tree, 'tree');
+      } catch (error) {
+        throw notReady(repository, error);
+      }
     };
   }
 
@@ -145,6 +149,13 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     keep,
     whenReady,
   };
+}
+
+/** A copy that shares its memory with nothing else. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** module, folder within the repository, name */

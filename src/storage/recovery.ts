@@ -10,10 +10,10 @@ import { ObjectStore, type OpenFiles, verifyPack } from '../git/object-store.ts'
 import { packOfEntries } from '../git/pack-builder.ts';
 import { dropKeep, ourKeeps, packFile, removePack } from '../git/pack-files.ts';
 import { MAIN, moveRef, readRef, removeOurLock, takeRefLock } from '../git/refs.ts';
-import { CORNER, createRepository } from '../git/repository.ts';
-import { clearSpool, findSpool, placeSpool } from '../git/spool-pack.ts';
+import { CORNER, createRepository, mendRepository } from '../git/repository.ts';
+import { clearSpool, placeSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
-import { syncPacks, writePack } from './checkpoint.ts';
+import { syncPacksAndMain, writePack } from './checkpoint.ts';
 import { type JournalContents, readJournal, removeSegments } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
 import { mergeHeads } from './merge-heads.ts';
@@ -62,8 +62,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     }
   }
   options.passing('recovery.refs-moved');
-  for (const [folder, packs] of written) await syncPacks(folder, packs);
-  if (faults.size === 0) removeSegments(options.journalFolder, contents.files);
+  for (const [folder, packs] of written) await syncPacksAndMain(folder, packs);
+  options.passing('recovery.synced');
+  if (faults.size === 0) removeSegments(options.journalFolder, contents.files, options.passing);
   const { nextSegment, nextSequence } = contents;
   return { nextSegment, nextSequence, touched: [...byRepository.keys()], faults };
 }
@@ -92,11 +93,12 @@ async function replay(
     if (chain[0]!.oldHead !== null) throw new GitsteadError('not-ready', 'its folder is gone');
     createRepository(folder);
   }
+  mendRepository(folder);
   removeOurLock(folder);
   const packs = new Set<string>();
   for (const name of chain.flatMap(({ spooled }) => spooled)) {
-    const spooled = findSpool(folder, name);
-    if (spooled) placeSpool(folder, spooled);
+    placeSpooledPack(folder, name);
+    options.passing('recovery.spool-placed');
     packs.add(name);
   }
   const groups = Map.groupBy(chain, ({ packName }) => packName);
@@ -190,6 +192,7 @@ async function lockMain(folder: string): Promise<void> {
  * and the `.keep` marks of ours. A marked pack that does not verify was never needed: its objects stand elsewhere.
  */
 export function removeLeftovers(folder: string): void {
+  mendRepository(folder);
   removeOurLock(folder);
   const corner = join(folder, CORNER);
   for (const name of listFolder(corner)) {

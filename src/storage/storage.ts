@@ -11,7 +11,7 @@ import { discardSpool } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
 import { permitsWrite } from '../protocol/conditions.ts';
 import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
-import { syncPacks } from './checkpoint.ts';
+import { syncPacksAndMain } from './checkpoint.ts';
 import { openGroupCommit } from './group-commit.ts';
 import { takeBody } from './intake.ts';
 import { escapeName, escapeRepositoryName } from './item-names.ts';
@@ -26,6 +26,7 @@ import { openRegistry } from './registry.ts';
 import { listRepositoryFolders, repositoryFolder } from './repository-folders.ts';
 import { openRootGates } from './root-gate.ts';
 import { type Passing, passOn } from './stop-points.ts';
+import { openTreeBudget } from './tree-budget.ts';
 import type { Write } from './turn.ts';
 import type { Storage, WriteResult } from './types.ts';
 
@@ -39,7 +40,7 @@ export type StorageOptions = {
   /** Unix milliseconds */
   now?: () => number;
   documentLimitBytes?: number;
-  /** for bodies and listings kept in memory */
+  /** for bodies, listings and folders kept in memory */
   cacheBytes?: number;
   segmentBytes?: number;
   passing?: Passing;
@@ -47,6 +48,8 @@ export type StorageOptions = {
 
 const DEFAULT_DOCUMENT_LIMIT = 1 << 30;
 const DEFAULT_CACHE_BYTES = 96 << 20;
+/** Below this nothing would be gained. */
+const MIN_CACHE_BYTES = 3 << 20;
 const DEFAULT_SEGMENT_BYTES = 16 << 20;
 /** With the newest segment and the spare one: at most 64 MiB of journal. */
 const WAITING_SEGMENTS = 2;
@@ -61,14 +64,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const journalFolder = join(options.dataFolder, 'journal');
   for (const folder of [repositoriesFolder, journalFolder])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await syncFolder(options.dataFolder);
   const mark = join(journalFolder, RUNNING_MARK);
   const wasKilled = existsSync(mark);
   writeFileSync(mark, '', { mode: 0o600 });
 
   const files = new OpenFiles(MAX_OPEN_FILES);
   const recovered = await recover({ journalFolder, repositoriesFolder, files, log, passing, host, now });
-  const onDisk = takeStock(repositoriesFolder, index, wasKilled);
-  const cacheBytes = options.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  const onDisk = takeStock(repositoriesFolder, index, wasKilled, recovered.faults);
+  const cacheBytes = Math.max(options.cacheBytes ?? DEFAULT_CACHE_BYTES, MIN_CACHE_BYTES);
   const registry = openRegistry({ repositoriesFolder, index, files, log, blocked: recovered.faults });
   const journal = openJournal({
     folder: journalFolder,
@@ -92,13 +96,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     pendingBytes: 0,
     turns: 0,
     answeredAt: 0,
+    trees: openTreeBudget(Math.floor(cacheBytes / 3)),
+    whenReady: (user, module) => reads.whenReady(user, module),
     checkpointed: maintenance.consider,
   };
   const reads = openReads({
     engine,
     registry,
     listings: openListings(index, Math.floor(cacheBytes / 3)),
-    cacheBytes: Math.floor((cacheBytes / 3) * 2),
+    cacheBytes: Math.floor(cacheBytes / 3),
   });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
   let isClosing = false;
@@ -111,7 +117,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       const repository = registry.get(user, module);
       if (repository && !isIdle(repository)) await job(repository, 'drain');
       const folder = repositoryFolder(repositoriesFolder, user, module);
-      if (existsSync(folder)) await syncPacks(folder, packs);
+      if (existsSync(folder)) await syncPacksAndMain(folder, packs);
     }
   }
 
@@ -267,11 +273,13 @@ function takeStock(
   repositoriesFolder: string,
   index: Index,
   wasKilled: boolean,
+  faults: ReadonlyMap<string, string>,
 ): { user: string; module: string }[] {
   const known = new Map(index.repositories.listAll().map((row) => [`${row.user}/${row.module}`, row.head]));
   const unknown: { user: string; module: string }[] = [];
   for (const { user, module, folder } of listRepositoryFolders(repositoriesFolder)) {
-    if (wasKilled) removeLeftovers(folder);
+    // what a faulty one's journal still needs is no leftover
+    if (wasKilled && !faults.has(`${user}/${module}`)) removeLeftovers(folder);
     if ((known.get(`${user}/${module}`) ?? null) !== null) continue;
     index.repositories.ensure(user, module);
     unknown.push({ user, module });

@@ -9,6 +9,8 @@ import type { Write } from './turn.ts';
 export type OutsideRules = {
   /** true when the turn may make or end what clashes with another repository */
   needsGate: boolean;
+  /** the modules whose documents it may clash with: the index must have them read in */
+  neighbours: readonly string[];
   clashesOutside: (write: Write) => string | undefined;
   checkQuota: (write: Write, addedBytes: number) => void;
 };
@@ -48,5 +50,11 @@ export function outsideRules(
     }
   }
 
-  return { needsGate: isRoot || before <= deletes, clashesOutside, checkQuota };
+  const needsGate = isRoot || before <= deletes;
+  const neighbours = isRoot
+    ? [...new Set(writes.map(({ segments }) => segments[0]!))]
+    : needsGate
+      ? [ROOT_MODULE]
+      : [];
+  return { needsGate, neighbours, clashesOutside, checkQuota };
 }

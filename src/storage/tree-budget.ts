@@ -1,0 +1,28 @@
+// How many of the folders that turns have loaded stay in memory: those of the repositories written last, within a budget.
+// What is forgotten is read again from the repository when it is needed.
+import { LRUCache } from 'lru-cache';
+import { loadedBytes } from './folder-trees.ts';
+import type { OpenRepository } from './open-repository.ts';
+
+export interface TreeBudget {
+  /** to be called between two turns of the repository */
+  keep(repository: OpenRepository): void;
+}
+
+export function openTreeBudget(budgetBytes: number): TreeBudget {
+  const kept = new LRUCache<OpenRepository, true>({
+    maxSize: budgetBytes,
+    sizeCalculation: (_, { root }) => (root ? loadedBytes(root, budgetBytes) : 1),
+    dispose: (_, repository, reason) => {
+      // one whose turn is under way is counted again after it
+      if (reason !== 'set' && !repository.running) repository.root = undefined;
+    },
+  });
+  return {
+    keep(repository) {
+      if (repository.root && loadedBytes(repository.root, budgetBytes) > budgetBytes / 2)
+        repository.root = undefined;
+      kept.set(repository, true);
+    },
+  };
+}
