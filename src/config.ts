@@ -214,9 +214,16 @@ export function parseSetting<Name extends SettingName>(
   return value as Settings[Name];
 }
 
-/** The host of accounts' addresses, without a port, as far as the settings tell. */
-export function authorHost({ addressHost, publicUrl }: Settings): string {
-  return addressHost?.replace(/:\d+$/, '') ?? publicUrl?.hostname ?? 'localhost';
+/** What the settings say to the store. */
+export function storeSettings(config: Config) {
+  const { dataFolder, addressHost, publicUrl, documentLimit, memoryBudget } = config;
+  return {
+    dataFolder,
+    /** the host of authors' addresses, without a port */
+    host: addressHost?.replace(/:\d+$/, '') ?? publicUrl?.hostname ?? 'localhost',
+    documentLimitBytes: documentLimit,
+    cacheBytes: memoryBudget,
+  };
 }
 
 /** The data folder that `--data` or GITSTEAD_DATA names, absolute. */
@@ -271,7 +278,9 @@ function settingsOfFile(file: string): [SettingName, string][] {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    const { code } = error as NodeJS.ErrnoException;
+    // ENOTDIR: whoever opens the data folder says what stands in its place
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw new GitsteadError('bad-request', `${SETTINGS_FILE} cannot be read`, { cause: error });
   }
   let tree: unknown;

@@ -1,7 +1,7 @@
 // The composition root: opens every room in order, listens, and closes them in reverse. What the rooms do is theirs.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { authorHost, type Config } from './config.ts';
+import { type Config, storeSettings } from './config.ts';
 import { type Accounts, openAccounts } from './db/open-accounts.ts';
 import type { TokenGrant, Tokens } from './db/tokens.ts';
 import { buildPages } from './http/app.ts';
@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import { answerCommand } from './storage/commands.ts';
 import { claimDataFolder, partsOf } from './storage/data-folder.ts';
 import { openStore } from './storage/open-store.ts';
+import type { Storage } from './storage/types.ts';
 
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
@@ -39,37 +40,19 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
   const accounts = opening.use(
     await openAccounts(parts.accounts, now, randomBytes, undefined, config.sessionIdle),
   );
-  const store = opening.use(
-    await openStore(
-      {
-        dataFolder: config.dataFolder,
-        host: authorHost(config),
-        documentLimitBytes: config.documentLimit,
-        cacheBytes: config.memoryBudget,
-      },
-      log,
-      now,
-    ),
-  );
-  const { storage } = store;
-
+  const { storage, index } = opening.use(await openStore(storeSettings(config), log, now));
   let isReady = false;
-  const names = {
-    publicUrl: config.publicUrl?.origin,
-    addressHost: config.addressHost,
-    trustedProxies: config.trustedProxies,
-  };
   const pages = await buildPages({
     accounts,
     storage,
     log,
-    config: { ...names, singleUser: config.singleUser },
+    config: { ...namesIn(config), singleUser: config.singleUser },
     randomBytes,
     isReady: () => isReady,
   });
   opening.defer(() => pages.close());
 
-  const owned = { storage, index: store.index, accounts, repositoriesFolder: parts.repositories };
+  const owned = { storage, index, accounts, repositoriesFolder: parts.repositories };
   const control = await openControl(
     parts.control,
     (request, report, signal) => answerCommand(owned, request, report, signal),
@@ -80,35 +63,50 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
     host: config.host,
     port: config.port,
     pages: pages.handle,
-    storage: storageHandler({
-      storage,
-      checkToken: withDefaultQuota(accounts.tokens, config.quota),
-      judgeOrigin: originJudge(names, (message) => log.warn(message)),
-      log,
-      now,
-      limits: { documentBytes: config.documentLimit },
-    }),
+    storage: openStorageHandler(config, storage, accounts.tokens, log, now),
   });
   opening.defer(() => listener.close());
   opening.defer(() => {
     isReady = false;
   });
   isReady = true;
+  return running(config, opening.move(), { accounts, port: listener.port, link: pages.firstAccountPath });
+}
 
-  const rooms = opening.move();
+/** The rooms as they are seen from outside: where they are found, and how they end. */
+function running(
+  config: Config,
+  rooms: AsyncDisposableStack,
+  { accounts, port, link }: { accounts: Accounts; port: number; link: string | undefined },
+): RunningServer {
+  const url = config.publicUrl?.origin ?? `http://localhost:${port}`;
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= rooms.disposeAsync());
-  const url = config.publicUrl?.origin ?? `http://localhost:${listener.port}`;
-  const { firstAccountPath } = pages;
   return {
-    port: listener.port,
+    port,
     url,
     accounts,
     addressHost: config.addressHost ?? new URL(url).host,
-    firstAccountUrl: firstAccountPath === undefined ? undefined : url + firstAccountPath,
+    firstAccountUrl: link === undefined ? undefined : url + link,
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The names that this server goes by, and who may say by which one it was asked. */
+function namesIn({ publicUrl, addressHost, trustedProxies }: Config) {
+  return { publicUrl: publicUrl?.origin, addressHost, trustedProxies };
+}
+
+function openStorageHandler(config: Config, storage: Storage, tokens: Tokens, log: Log, now: () => number) {
+  return storageHandler({
+    storage,
+    checkToken: withDefaultQuota(tokens, config.quota),
+    judgeOrigin: originJudge(namesIn(config), (message) => log.warn(message)),
+    log,
+    now,
+    limits: { documentBytes: config.documentLimit },
+  });
 }
 
 /** An account without a quota of its own has the one that the settings tell. */

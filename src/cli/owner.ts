@@ -1,6 +1,6 @@
 // Who does a command's work on the repositories: the running server, asked over its control socket, or this process,
 // which takes the folder's lock for as long as it needs.
-import { authorHost, type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig, storeSettings } from '../config.ts';
 import { openAccounts } from '../db/open-accounts.ts';
 import { GitsteadError } from '../errors.ts';
 import { openLog } from '../log.ts';
@@ -33,21 +33,20 @@ export async function withOwner<T>(dataFolder: string, use: (ask: Ask) => Promis
   });
 }
 
+/** What a server would log, in a line for a person: which repository, and what is the matter. */
+const plainLines = {
+  write(line: string): void {
+    const { repository, msg } = JSON.parse(line) as { repository?: string; msg: string };
+    process.stderr.write(`gitstead: ${repository === undefined ? '' : `${repository}: `}${msg}\n`);
+  },
+};
+
 async function withOwnStore<T>(config: Config, use: (ask: Ask) => Promise<T>): Promise<T> {
   const { dataFolder } = config;
   using _lock = await claimDataFolder(dataFolder);
   const parts = partsOf(dataFolder);
   await using accounts = await openAccounts(parts.accounts, Date.now);
-  await using store = await openStore(
-    {
-      dataFolder,
-      host: authorHost(config),
-      documentLimitBytes: config.documentLimit,
-      cacheBytes: config.memoryBudget,
-    },
-    openLog('warn'),
-    Date.now,
-  );
+  await using store = await openStore(storeSettings(config), openLog('warn', plainLines), Date.now);
   const owned: Owned = { ...store, accounts, repositoriesFolder: parts.repositories };
   const { signal } = new AbortController();
   return await use(

@@ -14,7 +14,7 @@ import {
   shortSocketPath,
 } from '../storage/control-socket.ts';
 
-/** Does what is asked. The signal ends when the command went away before its answer. */
+/** Does what is asked. The signal ends when the command goes away before its answer, or the server stops. */
 export type AnswerControl = (
   request: ControlRequest,
   report: (progress: Progress) => void,
@@ -22,7 +22,7 @@ export type AnswerControl = (
 ) => Promise<unknown>;
 
 export interface ControlServer {
-  /** Takes no more commands, and waits for those under way. */
+  /** Takes no more commands, tells those under way to end, and waits until they have. */
   close(): Promise<void>;
 }
 
@@ -34,9 +34,11 @@ export async function openControl(path: string, answer: AnswerControl, log: Log)
   const talks = new Set<Promise<void>>();
   /** connected, and has not asked yet */
   const silent = new Set<Socket>();
+  const stopping = new AbortController();
   const server = createServer((socket) => {
     silent.add(socket);
-    const talk = serve(socket, answer, log, () => silent.delete(socket)).finally(() => {
+    const asked = () => silent.delete(socket);
+    const talk = serve(socket, answer, log, asked, stopping.signal).finally(() => {
       silent.delete(socket);
       talks.delete(talk);
     });
@@ -51,15 +53,16 @@ export async function openControl(path: string, answer: AnswerControl, log: Log)
     server.close();
     throw new GitsteadError('not-ready', 'the control socket cannot be made in the data folder', { cause });
   }
-  return {
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of silent) socket.destroy();
-      await Promise.all(talks);
-      await closed;
-      rmSync(path, { force: true });
-    },
-  };
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    const closed = new Promise((resolve) => server.close(resolve));
+    stopping.abort(new GitsteadError('not-ready', 'the server is stopping; try again'));
+    for (const socket of silent) socket.destroy();
+    await Promise.all(talks);
+    await closed;
+    rmSync(path, { force: true });
+  }
+  return { close: () => (closing ??= close()) };
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -72,7 +75,14 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-async function serve(socket: Socket, answer: AnswerControl, log: Log, asked: () => void): Promise<void> {
+/** @param asked called once the request has come */
+async function serve(
+  socket: Socket,
+  answer: AnswerControl,
+  log: Log,
+  asked: () => void,
+  stopping: AbortSignal,
+): Promise<void> {
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
   socket.on('error', () => gone.abort());
@@ -85,7 +95,11 @@ async function serve(socket: Socket, answer: AnswerControl, log: Log, asked: () 
     if (line !== undefined) {
       const request = parseControlRequest(line);
       if (!request) throw new GitsteadError('bad-request', 'the running server does not know this command');
-      const result = await answer(request, (progress) => send({ progress }), gone.signal);
+      const result = await answer(
+        request,
+        (progress) => send({ progress }),
+        AbortSignal.any([gone.signal, stopping]),
+      );
       send({ result: result ?? null });
     }
   } catch (thrown) {

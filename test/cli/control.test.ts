@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { askServer } from '../../src/cli/control-client.ts';
 import { GitsteadError } from '../../src/errors.ts';
-import { type AnswerControl, openControl } from '../../src/http/control.ts';
+import { type AnswerControl, type ControlServer, openControl } from '../../src/http/control.ts';
 import { openLog } from '../../src/log.ts';
 import { parseUserName } from '../../src/protocol/paths.ts';
 
@@ -21,15 +21,16 @@ let count = 0;
 
 async function withServer(
   answer: AnswerControl,
-  use: (path: string) => Promise<void>,
-  name = 'a',
+  use: (path: string, server: ControlServer) => Promise<void>,
+  options: { folder?: string; leftover?: true } = {},
 ): Promise<void> {
-  const folder = join(temporary, String(count++), name);
+  const folder = join(temporary, String(count++), options.folder ?? 'data');
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'control.sock');
+  if (options.leftover) writeFileSync(path, '');
   const server = await openControl(path, answer, log);
   try {
-    await use(path);
+    await use(path, server);
   } finally {
     await server.close();
   }
@@ -37,16 +38,20 @@ async function withServer(
 }
 
 test('a request reaches the server, its progress and its result come back', async () => {
+  const asked: unknown[] = [];
+  const found = { repositories: 1, documents: 3, faults: [{ user: 'alice', module: 'notes', what: 'odd' }] };
   const answer: AnswerControl = async (request, report) => {
+    asked.push(request);
     report({ done: 1, total: 2 });
     report({ done: 2, total: 2 });
-    return { asked: request };
+    return found;
   };
   await withServer(answer, async (path) => {
     const seen: number[] = [];
     const request = { command: 'check', user: alice } as const;
     const reply = await askServer(path, request, ({ done }) => seen.push(done));
-    assert.deepEqual(reply, { result: { asked: request } });
+    assert.deepEqual(reply, { result: found });
+    assert.deepEqual(asked, [request]);
     assert.deepEqual(seen, [1, 2]);
   });
 });
@@ -80,22 +85,33 @@ test('without a server, and with a socket left by one that was killed, the answe
 });
 
 test('a leftover in the place of the socket gives way', async () => {
-  const path = join(temporary, 'left.sock');
-  writeFileSync(path, '');
-  const server = await openControl(path, async () => 'here', log);
-  assert.deepEqual(await askServer(path, { command: 'ping' }), { result: 'here' });
-  await server.close();
+  await withServer(
+    async () => ({ pid: 7 }),
+    async (path) => {
+      assert.deepEqual(await askServer(path, { command: 'ping' }), { result: { pid: 7 } });
+    },
+    { leftover: true },
+  );
 });
 
 test('a data folder deeper than a socket address is long works the same', async () => {
   await withServer(
-    async () => 'deep',
+    async () => ({ pid: 7 }),
     async (path) => {
       assert.ok(Buffer.byteLength(path) > 200);
       assert.equal(statSync(path).mode & 0o777, 0o600);
-      assert.deepEqual(await askServer(path, { command: 'ping' }), { result: 'deep' });
+      assert.deepEqual(await askServer(path, { command: 'ping' }), { result: { pid: 7 } });
     },
-    join('d'.repeat(100), 'é'.repeat(50)),
+    { folder: join('d'.repeat(100), 'é'.repeat(50)) },
+  );
+});
+
+test('a result that this version does not know is an error', async () => {
+  await withServer(
+    async () => ({ process: 7 }),
+    async (path) => {
+      await assert.rejects(askServer(path, { command: 'ping' }), { message: /of another version/ });
+    },
   );
 });
 
@@ -136,30 +152,50 @@ test('a command that goes away is noticed', async () => {
 test('closing waits for the command under way', async () => {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-  const path = join(temporary, 'closing.sock');
   const answer: AnswerControl = async () => {
     ask();
     await gate;
-    return 'done';
+    return { repositories: 1, documents: 2 };
   };
-  const server = await openControl(path, answer, log);
-  const reply = askServer(path, { command: 'reindex' });
-  await asked;
-  const closed = server.close();
-  open();
-  assert.deepEqual(await reply, { result: 'done' });
-  await closed;
+  await withServer(answer, async (path, server) => {
+    const reply = askServer(path, { command: 'reindex' });
+    await asked;
+    const closed = server.close();
+    open();
+    assert.deepEqual(await reply, { result: { repositories: 1, documents: 2 } });
+    await closed;
+  });
+});
+
+test('closing tells the command under way to end', async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const answer: AnswerControl = (_request, _report, signal) => {
+    ask();
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  await withServer(answer, async (path, server) => {
+    const refused = assert.rejects(askServer(path, { command: 'check' }), {
+      code: 'not-ready',
+      message: /the server is stopping/,
+    });
+    await asked;
+    await server.close();
+    await refused;
+  });
 });
 
 test('closing does not wait for somebody who never asks', async () => {
-  const path = join(temporary, 'silent.sock');
-  const server = await openControl(path, async () => null, log);
-  const socket = connect(path);
-  await once(socket, 'connect');
-  const closed = once(socket.resume(), 'close');
-  await askServer(path, { command: 'ping' });
-  await server.close();
-  await closed;
+  await withServer(
+    async () => null,
+    async (path, server) => {
+      const socket = connect(path);
+      await once(socket, 'connect');
+      const closed = once(socket.resume(), 'close');
+      await askServer(path, { command: 'drain' });
+      await server.close();
+      await closed;
+    },
+  );
 });
 
 test('a server that breaks off is an error, not an answer', async () => {
