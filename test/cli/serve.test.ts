@@ -103,7 +103,8 @@ test('a port in use, a malformed setting and a foreign folder are refused in a l
   const variable = await gitstead(['serve', '--data', data], { env: { GITSTEAD_PROT: '80' } });
   assert.match(variable.stderr, /^gitstead: the environment: there is no setting GITSTEAD_PROT;[^\n]*\n$/);
   const prefix = await gitstead(['serve', '--data', data, '--public-url', 'https://example.com/rs']);
-  assert.match(prefix.stderr, /^gitstead: --public-url: publicUrl: [^\n]* without a path\n$/);
+  assert.equal(prefix.code, 2);
+  assert.match(prefix.stderr, /^gitstead: [^\n]*--public-url[^\n]* without a path\.\n$/);
 
   const foreign = join(temporary, 'foreign');
   mkdirSync(foreign);
