@@ -4,7 +4,7 @@
 import type { Index } from '../src/db/open-index.ts';
 import { parseCommit } from '../src/git/commit.ts';
 import { walkCommits } from '../src/git/history.ts';
-import type { GitObject, Oid } from '../src/git/object-id.ts';
+import { EMPTY_TREE, type GitObject, type Oid } from '../src/git/object-id.ts';
 import { ObjectStore, OpenFiles } from '../src/git/object-store.ts';
 import { runGit } from '../src/git/process.ts';
 import { MAIN, readRef } from '../src/git/refs.ts';
@@ -42,7 +42,7 @@ function get(store: ObjectStore, oid: Oid, kind: GitObject['kind']): Buffer {
 
 /** @returns whether a document stands in it or below */
 function addFolder(store: ObjectStore, content: Content, path: string, tree: Oid): boolean {
-  const entries = parseTree(get(store, tree, 'tree'));
+  const entries = tree === EMPTY_TREE ? [] : parseTree(get(store, tree, 'tree'));
   const typesEntry = entries.find(({ name, mode }) => name === TYPES_FILE && mode >> 12 === 8);
   const types = typesEntry ? parseTypes(get(store, typesEntry.oid, 'blob')) : emptyTypes();
   let holds = false;

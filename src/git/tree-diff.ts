@@ -2,7 +2,7 @@
 // equal runs of entries by their bytes. What a file is, and what its name means, is left to the callers.
 
 import { GitsteadError } from '../errors.ts';
-import type { GitObject, Oid } from './object-id.ts';
+import { EMPTY_TREE, type GitObject, type Oid } from './object-id.ts';
 import { isFolderMode, parseTree, type TreeEntry } from './tree.ts';
 
 /**
@@ -49,7 +49,8 @@ export function* diffTrees(
 }
 
 function bodyOf(read: (oid: Oid) => GitObject | undefined, oid: Oid | undefined): Buffer {
-  if (oid === undefined) return Buffer.alloc(0);
+  // git knows the empty tree without storing it
+  if (oid === undefined || oid === EMPTY_TREE) return Buffer.alloc(0);
   const object = read(oid);
   if (object?.kind !== 'tree') throw new GitsteadError('corrupt', 'a tree is missing, or is none');
   return object.body;
