@@ -54,6 +54,13 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     );
   }
 
+  /** Before a document is said to be absent: true when a push that nobody had noticed was read in. */
+  async function readInPush(repository: OpenRepository): Promise<boolean> {
+    if (repository.locked || refStamp(repository.folder, MAIN) === repository.stamp) return false;
+    await caughtUp(repository);
+    return true;
+  }
+
   async function caughtUp(repository: OpenRepository): Promise<OpenRepository> {
     try {
       await new Promise<void>((resolve, reject) =>
@@ -85,10 +92,11 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
 
   async function document(path: DocumentPath): Promise<DocumentInfo | undefined> {
     const [module, folder, name] = placeOf(path);
-    const repository = ready(path.user, module);
-    if (repository === undefined) return undefined;
-    if (repository instanceof Promise) await repository;
-    const row = engine.index.documents.find(path.user, module, folder, name);
+    const opened = ready(path.user, module);
+    if (opened === undefined) return undefined;
+    const repository = opened instanceof Promise ? await opened : opened;
+    const find = () => engine.index.documents.find(path.user, module, folder, name);
+    const row = find() ?? ((await readInPush(repository)) ? find() : undefined);
     if (!row) return undefined;
     const { etag, type, size, modified } = row;
     return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };
