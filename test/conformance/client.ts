@@ -6,6 +6,9 @@ import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import { connect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 
+/** A server that says nothing for so long says nothing. */
+const ANSWER_MS = 15_000;
+
 export type Reply = { status: number; headers: IncomingHttpHeaders; body: Buffer; text: string };
 
 export type Asked = {
@@ -55,6 +58,7 @@ export function openClient(baseUrl: string): Client {
           },
         });
         asked.on('error', reject);
+        asked.setTimeout(ANSWER_MS, () => asked.destroy(new Error(`${method} ${target}: no answer`)));
         asked.on('response', (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -92,6 +96,7 @@ export function openClient(baseUrl: string): Client {
           if (end?.test(answers)) socket.destroy();
         });
         socket.on('error', reject);
+        socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('the connection is not closed')));
         socket.on('close', () => resolve(answers));
         socket.write(bytes, 'latin1');
       });
@@ -105,20 +110,8 @@ function isParts(body: Asked['body']): body is readonly (string | Buffer)[] {
   return Array.isArray(body);
 }
 
-const EXPOSED = [
-  'ETag',
-  'Content-Type',
-  'Content-Length',
-  'Last-Modified',
-  'Content-Range',
-  'Retry-After',
-  'WWW-Authenticate',
-];
-
 function checkEveryAnswer(what: string, { headers }: Reply): void {
   assert.ok(headers['access-control-allow-origin'], `${what} carries Access-Control-Allow-Origin`);
   assert.equal(headers['access-control-allow-credentials'], undefined, `${what} allows no credentials`);
-  const exposed = String(headers['access-control-expose-headers']).toLowerCase().split(/, */);
-  for (const name of EXPOSED) assert.ok(exposed.includes(name.toLowerCase()), `${what} exposes ${name}`);
   assert.equal(headers['content-encoding'], undefined, `${what} is not compressed`);
 }

@@ -2,6 +2,17 @@
 import assert from 'node:assert/strict';
 import { type Clause, expectStatus } from './clause.ts';
 
+/** What clients read of an answer (interop). */
+const READ_BY_CLIENTS = [
+  'etag',
+  'content-type',
+  'content-length',
+  'last-modified',
+  'content-range',
+  'retry-after',
+  'www-authenticate',
+];
+
 const ORIGIN = 'https://app.example';
 const NEEDED = ['authorization', 'content-type', 'if-match', 'if-none-match', 'origin', 'range'];
 
@@ -53,23 +64,28 @@ export const CORS: Clause[] = [
     async run({ delete: remove, get, put, send, store, tokens }) {
       const etag = await store('a');
       const headers = { Origin: ORIGIN };
-      const statuses = [
-        (await get('a', headers)).status,
-        (await put('b', 'x', headers)).status,
-        (await get('a', { ...headers, Range: 'bytes=0-0' })).status,
-        (await get('a', { ...headers, 'If-None-Match': etag })).status,
-        (await get('a//b', headers)).status,
-        (await get('a', headers, '')).status,
-        (await put('a', 'x', headers, tokens.r)).status,
-        (await get('c', headers)).status,
-        (await remove('', headers)).status,
-        (await put('a/b', 'x', headers)).status,
-        (await put('a', 'x', { ...headers, 'If-Match': '"x"' })).status,
-        (await get(`${'a/'.repeat(2500)}b`, headers)).status,
-        (await put('a', 'x', { ...headers, 'Content-Encoding': 'gzip' })).status,
-        (await get('a', { ...headers, Range: 'bytes=9-' })).status,
-        (await send('OPTIONS', 'a', { headers })).status,
+      const replies = [
+        await get('a', headers),
+        await put('b', 'x', headers),
+        await get('a', { ...headers, Range: 'bytes=0-0' }),
+        await get('a', { ...headers, 'If-None-Match': etag }),
+        await get('a//b', headers),
+        await get('a', headers, ''),
+        await put('a', 'x', headers, tokens.r),
+        await get('c', headers),
+        await remove('', headers),
+        await put('a/b', 'x', headers),
+        await put('a', 'x', { ...headers, 'If-Match': '"x"' }),
+        await get(`${'a/'.repeat(2500)}b`, headers),
+        await put('a', 'x', { ...headers, 'Content-Encoding': 'gzip' }),
+        await get('a', { ...headers, Range: 'bytes=9-' }),
+        await send('OPTIONS', 'a', { headers }),
       ];
+      for (const { headers: answered, status } of replies) {
+        const exposed = String(answered['access-control-expose-headers']).toLowerCase().split(/, */);
+        for (const name of READ_BY_CLIENTS) assert.ok(exposed.includes(name), `a ${status} exposes ${name}`);
+      }
+      const statuses = replies.map(({ status }) => status);
       assert.deepEqual(statuses, [200, 201, 206, 304, 400, 401, 403, 404, 405, 409, 412, 414, 415, 416, 204]);
     },
   },
