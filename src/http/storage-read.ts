@@ -46,15 +46,7 @@ export async function readDocument(
     answer(request, response, 416, headers, `the document has ${info.size} bytes`);
     return true;
   }
-  const headers = readHeaders(path);
-  headers.push('Content-Type', info.type, 'ETag', quoted(info.etag), 'Last-Modified', info.lastModified);
-  headers.push(
-    'Accept-Ranges',
-    'bytes',
-    'Content-Length',
-    String(range ? range.end - range.start + 1 : info.size),
-  );
-  if (range) headers.push('Content-Range', `bytes ${range.start}-${range.end}/${info.size}`);
+  const headers = documentHeaders(path, info, range);
   if (request.method === 'HEAD') {
     response.writeHead(200, headers);
     response.end();
@@ -65,6 +57,15 @@ export async function readDocument(
   if (Buffer.isBuffer(body)) response.end(body);
   else stream(reading, exchange, body);
   return true;
+}
+
+function documentHeaders(path: DocumentPath, info: DocumentInfo, range: ByteRange | undefined): string[] {
+  const headers = readHeaders(path);
+  headers.push('Content-Type', info.type, 'ETag', quoted(info.etag), 'Last-Modified', info.lastModified);
+  const length = range ? range.end - range.start + 1 : info.size;
+  headers.push('Accept-Ranges', 'bytes', 'Content-Length', String(length));
+  if (range) headers.push('Content-Range', `bytes ${range.start}-${range.end}/${info.size}`);
+  return headers;
 }
 
 /** "A successful GET request to a folder MUST be responded to with a JSON-LD document …", also of an empty one. */
