@@ -116,6 +116,14 @@ test('each document of several pushed commits has the date of the one that wrote
   await checkRebuilt();
 });
 
+test('a foreign spelling of a name does not date the document of that name', async () => {
+  await put(store.storage, doc('notes/ends.'), '1');
+  await push(5, { path: 'ends.', body: '2' });
+  await look();
+  assert.equal(await dateOf('notes/ends.'), at(0));
+  await checkRebuilt();
+});
+
 test('a PUT of what stands already moves the date, and a new index has that date too', async () => {
   await put(store.storage, doc('notes/a'), '1');
   now += 5 * MINUTE;

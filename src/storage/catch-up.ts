@@ -201,9 +201,11 @@ async function dateDocuments(found: Found, from: Oid, until: Oid | null, slice: 
     const parent = commit.parents[0];
     const before = parent === undefined ? undefined : commitTree(readKind(read, parent, 'commit'));
     for (const change of diffTrees(read, before, commit.tree)) {
-      const path = change.path.map((part) => unescapeName(part) ?? part);
-      if (path.at(-1) === TYPES_FILE) giveRetyped(read, undated, path.slice(0, -1).join('/'), change, date);
-      else if (change.after) give(undated, path.join('/'), date);
+      const isTypes = change.path.at(-1) === TYPES_FILE;
+      const names = (isTypes ? change.path.slice(0, -1) : change.path).map(unescapeName);
+      if (names.includes(undefined)) continue; // a foreign spelling, of whatever name
+      if (isTypes) giveRetyped(read, undated, names.join('/'), change, date);
+      else if (change.after) give(undated, names.join('/'), date);
     }
   }
   for (const document of undated.values()) document.modified = newest ?? formatHttpDate(0);
