@@ -110,7 +110,7 @@ function mix(synced: Buffer, written: Buffer, dice: (limit: number) => number): 
   const mixed = Buffer.alloc(Math.max(synced.length, written.length));
   for (let at = 0; at < mixed.length; at += SECTOR_BYTES) {
     const source = dice(2) === 0 ? synced : written;
-    source.copy(mixed, at, at, at + SECTOR_BYTES);
+    mixed.set(source.subarray(at, at + SECTOR_BYTES), at);
   }
   return mixed;
 }

@@ -58,6 +58,9 @@ export async function checkAfterCrash(
     await checkRepositories(store, dataFolder);
     assert.deepEqual(leftovers(dataFolder), []);
     if (!mayComplain) assert.deepEqual(store.errors, []);
+  } catch (error) {
+    const log = store.errors.join('').slice(0, 4000);
+    throw new Error(`${(error as Error).message}\nthe store said: ${log}`, { cause: error });
   } finally {
     await store.close();
   }
@@ -87,6 +90,7 @@ export function temporaryDataFolder(): string {
   return mkdtempSync(join(tmpdir(), 'gitstead-crash-'));
 }
 
+/** With GITSTEAD_KEEP set it stays, to be looked at. */
 export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  if (!process.env.GITSTEAD_KEEP) rmSync(folder, { recursive: true, force: true });
 }
