@@ -80,16 +80,13 @@ export interface Index extends Disposable {
  * @throws what SQLite throws when the file can be neither read nor made
  */
 export function openIndex(file: string): Index {
-  let opened = openUsable(file);
-  const isNew = opened === undefined;
-  if (!opened) {
-    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
-    opened = create(file);
-  }
-  return indexOver(opened, file, isNew);
+  const usable = openUsable(file);
+  if (usable) return usable;
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
+  return indexOver(create(file), file, true);
 }
 
-function openUsable(file: string): DatabaseSync | undefined {
+function openUsable(file: string): Index | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
@@ -98,7 +95,8 @@ function openUsable(file: string): DatabaseSync | undefined {
       user_version: number;
     };
     const { quick_check: check } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (version === INDEX_VERSION && check === 'ok') return database;
+    // a table that is missing shows when its statements are prepared
+    if (version === INDEX_VERSION && check === 'ok') return indexOver(database, file, false);
   } catch (error) {
     if (!isDamage(error)) throw error;
   }
