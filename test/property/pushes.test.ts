@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { type ForeignChange, type ForeignCommit, importCommits } from '../foreign-commits.ts';
 import { fsckFaults, indexedContent, indexFaults } from '../index-faults.ts';
 import { doc, openTestStore, put, remove, type TestStore, user } from '../open-test-store.ts';
-import { seed } from './seed.ts';
+import { depth, runs, seed } from './seed.ts';
 
 const START = Date.UTC(2024, 0, 1) / 1000;
 const RUNS = 60;
@@ -154,7 +154,9 @@ for (const { title, maxCommits, withDates } of [
   { title: 'pushed commits one at a time', maxCommits: 1, withDates: true },
   { title: 'pushes of several commits and of merges', maxCommits: 4, withDates: false },
 ]) {
-  test(`after ${title}, the index equals one that is made anew`, { timeout: 180_000 }, async (t) => {
+  test(`after ${title}, the index equals one that is made anew`, {
+    timeout: 180_000 * depth(),
+  }, async (t) => {
     let now = START * 1000;
     await using store = await openTestStore({ now: () => (now += 61_000) });
     let count = 0;
@@ -175,7 +177,7 @@ for (const { title, maxCommits, withDates } of [
         if (count % 5 === 0) assert.deepEqual(await fsckFaults(repository), []);
         assert.deepEqual(store.complaints(), []);
       }),
-      { numRuns: RUNS, seed: seed(t) },
+      { numRuns: runs(RUNS), seed: seed(t) },
     );
   });
 }

@@ -16,10 +16,10 @@ import { contentOf, fsckFaults, storeFaults } from '../index-faults.ts';
 import { openTestStore, type TestStore, user } from '../open-test-store.ts';
 import { anyRequest, type Request } from './requests.ts';
 import { checkEverything, newPlayer, type Player, playSequence } from './run-sequence.ts';
-import { seed } from './seed.ts';
+import { depth, runs, seed } from './seed.ts';
 
 const LANES = 4;
-const SEQUENCES = 1000;
+const SEQUENCES = runs(1000);
 const SEQUENCES_OF_A_USER = 10;
 const REQUESTS = 12;
 
@@ -67,7 +67,7 @@ async function fsckTogether({ storage, folder }: TestStore): Promise<string[]> {
 }
 
 test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
-  timeout: 300_000,
+  timeout: 300_000 * depth(),
 }, async (t) => {
   await using store = await openTestStore({ now: tickingClock() });
   let users = 0;
@@ -86,9 +86,9 @@ test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
   }
 
   const first = seed(t);
-  const runs = SEQUENCES / SEQUENCES_OF_A_USER / LANES;
+  const perLane = SEQUENCES / SEQUENCES_OF_A_USER / LANES;
   const lanes = Array.from({ length: LANES }, (_, lane) =>
-    fc.assert(fc.asyncProperty(sequencesOfAUser, play), { numRuns: runs, seed: first + lane }),
+    fc.assert(fc.asyncProperty(sequencesOfAUser, play), { numRuns: perLane, seed: first + lane }),
   );
   for (const outcome of await Promise.allSettled(lanes)) {
     if (outcome.status === 'rejected') throw outcome.reason;
@@ -98,7 +98,7 @@ test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
 });
 
 test('without its index, a store is opened as it was: tags, types, sizes and dates', {
-  timeout: 120_000,
+  timeout: 120_000 * depth(),
 }, async (t) => {
   await using store = await openTestStore({ now: tickingClock() });
   let played = 0;
@@ -115,6 +115,6 @@ test('without its index, a store is opened as it was: tags, types, sizes and dat
       }
       assert.deepEqual(store.complaints(), []);
     }),
-    { numRuns: 25, seed: seed(t) },
+    { numRuns: runs(25), seed: seed(t) },
   );
 });
