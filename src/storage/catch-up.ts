@@ -39,7 +39,6 @@ type Found = {
 export async function catchUp(engine: { index: Index; log: Log }, repository: OpenRepository): Promise<void> {
   const { index } = engine;
   const target = repository.head;
-  if (repository.indexed === null) index.repositories.clear(repository.row);
   const found: Found = {
     repository,
     index,
@@ -48,15 +47,13 @@ export async function catchUp(engine: { index: Index; log: Log }, repository: Op
     documents: [],
     undated: new Map(),
   };
+  const from = repository.indexed !== null && isPruned(engine, repository) ? null : repository.indexed;
   if (target !== null) {
-    const before =
-      repository.indexed === null
-        ? undefined
-        : commitTree(readKind(found.read, repository.indexed, 'commit'));
+    const before = from === null ? undefined : commitTree(readKind(found.read, from, 'commit'));
     const after = commitTree(readKind(found.read, target, 'commit'));
     const slice = startSlice();
     await compareFolder(found, rootRow(), before, after, slice);
-    await dateDocuments(found, target, repository.indexed, slice);
+    await dateDocuments(found, target, from, slice);
   }
   found.folders.sort((a, b) => a.row.path.length - b.row.path.length);
   const change: IndexChange = {
@@ -65,9 +62,21 @@ export async function catchUp(engine: { index: Index; log: Log }, repository: Op
     folders: found.folders,
     documents: found.documents,
   };
+  if (from === null) index.repositories.clear(repository.row);
   index.apply([change]);
   repository.indexed = target;
   repository.root = undefined;
+}
+
+/** Whether the commit that the index equals is gone: history was taken back by hand, and pruned. */
+function isPruned({ log }: { log: Log }, repository: OpenRepository): boolean {
+  if (readObject(repository, repository.indexed!) !== undefined) return false;
+  const { user, module, indexed } = repository;
+  log.warn(
+    { user, module, indexed },
+    'the commit that the index equals is gone; reading the repository in anew',
+  );
+  return true;
 }
 
 /** The root tree of a commit's body. */

@@ -102,8 +102,12 @@ async function replay(
     packs.add(name);
   }
   const groups = Map.groupBy(chain, ({ packName }) => packName);
-  // what does not verify hides nothing: all of it stands in the journal
-  for (const name of groups.keys()) if (!verifyPack(packFile(folder, name, 'pack'))) removePack(folder, name);
+  for (const [name, turns] of groups) {
+    if (verifyPack(packFile(folder, name, 'pack'))) continue;
+    // it may be all there is, unless the whole of it stands in the journal, or it has no index and nobody sees it
+    if (existsSync(packFile(folder, name, 'idx'))) packOfTurns(turns);
+    removePack(folder, name);
+  }
   using store = disposable(new ObjectStore(folder, options.files));
   for (const [name, turns] of groups) {
     packs.add(name);
