@@ -124,6 +124,15 @@ test('a foreign spelling of a name does not date the document of that name', asy
   await checkRebuilt();
 });
 
+test('a change of the mode alone is no change of the document', async () => {
+  await put(store.storage, doc('notes/run'), '1');
+  const before = await store.storage.document(doc('notes/run'));
+  await push(5, { path: 'run', body: '1', mode: '100755' });
+  await look();
+  assert.deepEqual(await store.storage.document(doc('notes/run')), before);
+  await checkRebuilt();
+});
+
 test('a PUT of what stands already moves the date, and a new index has that date too', async () => {
   await put(store.storage, doc('notes/a'), '1');
   now += 5 * MINUTE;

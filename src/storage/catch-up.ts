@@ -214,10 +214,15 @@ async function dateDocuments(found: Found, from: Oid, until: Oid | null, slice: 
       const names = (isTypes ? change.path.slice(0, -1) : change.path).map(unescapeName);
       if (names.includes(undefined)) continue; // a foreign spelling, of whatever name
       if (isTypes) giveRetyped(read, undated, names.join('/'), change, date);
-      else if (change.after) give(undated, names.join('/'), date);
+      else if (change.after && !isSameDocument(change)) give(undated, names.join('/'), date);
     }
   }
   for (const document of undated.values()) document.modified = newest ?? formatHttpDate(0);
+}
+
+/** True when only the mode changed: a document that became a program, or is none any more, is what it was. */
+function isSameDocument({ before, after }: TreeChange): boolean {
+  return before !== undefined && before.oid === after?.oid && itemOf(before).kind === itemOf(after).kind;
 }
 
 /** Dates those documents of a folder that have another type by the file of types that a commit put there. */
