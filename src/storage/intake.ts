@@ -22,7 +22,8 @@ export type TakenBody =
  * @param length what the request says it is, in bytes; undefined: chunked
  * @param limit the largest document taken, in bytes
  * @param openSpool the repository folder to spool into; asked only when the body is large
- * @throws too-large; bad-request when the body is shorter or longer than said, or breaks off (nothing is left of it)
+ * @throws too-large; bad-request when the body is shorter or longer than said, or breaks off; the source's own
+ *   GitsteadError. Nothing is left of it then
  */
 export async function takeBody(
   source: AsyncIterable<Buffer>,
@@ -31,10 +32,12 @@ export async function takeBody(
   openSpool: () => string,
 ): Promise<TakenBody> {
   if (length !== undefined && length > limit) throw tooLarge(limit);
-  if (length !== undefined && length > SPOOL_ABOVE_BYTES) return spool(source, length, limit, openSpool);
   const chunks: Buffer[] = [];
   let size = 0;
   const reading = source[Symbol.asyncIterator]();
+  if (length !== undefined && length > SPOOL_ABOVE_BYTES) {
+    return spool(rejoin(chunks, reading), length, limit, openSpool);
+  }
   for (;;) {
     const { done, value } = await next(reading);
     if (done) break;
@@ -59,6 +62,7 @@ async function next(reading: AsyncIterator<Buffer>): Promise<IteratorResult<Buff
   try {
     return await reading.next();
   } catch (error) {
+    if (error instanceof GitsteadError) throw error;
     throw new GitsteadError('bad-request', 'the body broke off before its end; nothing of it was kept', {
       cause: error,
     });
