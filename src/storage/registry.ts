@@ -22,6 +22,7 @@ export type RegistryOptions = {
   log: Log;
   /** 'user/module' of repositories that recovery could not bring up to date, with the reason */
   blocked: Map<string, string>;
+  maxOpen?: number;
 };
 
 export interface Registry {
@@ -37,7 +38,7 @@ export interface Registry {
 }
 
 export function openRegistry(options: RegistryOptions): Registry {
-  const { index, files, log, repositoriesFolder } = options;
+  const { index, files, log, repositoriesFolder, maxOpen = MAX_OPEN } = options;
   /** in the order of their last touch */
   const open = new Map<string, OpenRepository>();
   const faults = new Map<string, { error: GitsteadError; at: number }>();
@@ -45,7 +46,12 @@ export function openRegistry(options: RegistryOptions): Registry {
   function find(user: string, module: string): OpenRepository | undefined {
     const key = `${user}/${module}`;
     const known = open.get(key);
-    if (known) return known;
+    if (known) {
+      // now the one touched last
+      open.delete(key);
+      open.set(key, known);
+      return known;
+    }
     refuseFaulty(key);
     const folder = repositoryFolder(repositoriesFolder, user, module);
     if (!isThere(folder)) {
@@ -55,7 +61,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     try {
       const repository = openOne(user, module, folder);
       open.set(key, repository);
-      closeIdle();
+      closeIdle(repository);
       return repository;
     } catch (error) {
       throw noteFault(key, error);
@@ -95,11 +101,12 @@ export function openRegistry(options: RegistryOptions): Registry {
     return find(user, module)!;
   }
 
-  function closeIdle(): void {
-    if (open.size <= MAX_OPEN) return;
+  function closeIdle(newest: OpenRepository): void {
+    if (open.size <= maxOpen) return;
     for (const [key, repository] of open) {
-      if (open.size <= MAX_OPEN) return;
-      if (!isIdle(repository)) continue;
+      if (open.size <= maxOpen) return;
+      // the newest is about to be used: closed now, it would be opened a second time beside itself
+      if (!isIdle(repository) || repository === newest) continue;
       open.delete(key);
       repository.store.close();
     }
