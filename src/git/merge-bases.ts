@@ -51,16 +51,19 @@ export class TreeBases {
     if (source.end > MAX_PACK_BYTES || source.count > MAX_PACK_ENTRIES) return bases;
     const { trees, commits } = await this.#scan(source);
     if (trees.size === 0) return bases;
-    const versions: [Oid, Oid][] = [];
+    // Most whole trees are met in the pack's first commits: read one after the other, and no further than needed.
+    const budget = { visits: FREE_VISITS + VISITS_PER_TREE * trees.size };
     for (const oid of commits) {
+      if (bases.size === trees.size || budget.visits <= 0) break;
       const commit = this.#commit(oid);
       const parent = commit?.parents[0];
       const before = parent && (this.#treeOfCommit.get(parent) ?? this.#commit(parent)?.tree);
-      if (before && before !== commit.tree) versions.push([commit.tree, before]);
+      if (before && before !== commit.tree) {
+        found(commit.tree, before, trees, bases);
+        await this.#search(source, [[commit.tree, before]], trees, bases, budget);
+      }
       if (this.#slices.isOver) await this.#slices.pause();
     }
-    for (const [fresh, old] of versions) found(fresh, old, trees, bases);
-    await this.#search(source, versions, trees, bases);
     return bases;
   }
 
@@ -123,12 +126,12 @@ export class TreeBases {
     versions: readonly [Oid, Oid][],
     trees: ReadonlyMap<Oid, number>,
     bases: Map<Oid, TreeBase>,
+    budget: { visits: number },
   ): Promise<void> {
-    let visits = FREE_VISITS + VISITS_PER_TREE * trees.size;
     for (const version of versions) {
       const waiting = [version];
       for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
-        if (bases.size === trees.size || visits-- === 0) return;
+        if (bases.size === trees.size || budget.visits-- <= 0) return;
         const [fresh, old] = pair;
         const [freshBody, oldBody] = [this.tree(fresh), this.tree(old)];
         if (!freshBody || !oldBody) continue;

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { ROOT_MODULE } from '../protocol/paths.ts';
 import { catchUp, commitTree } from './catch-up.ts';
 import { checkpoint, noteStamp, placeSpooled, releaseLock } from './checkpoint.ts';
+import type { CheckpointPace } from './checkpoint-pace.ts';
 import { loadFolder, readKind, rootRow } from './folder-trees.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { mergeForeignHead } from './merge-heads.ts';
@@ -18,8 +19,6 @@ import type { TreeBudget } from './tree-budget.ts';
 import { type Turn, takeTurn } from './turn.ts';
 import { type OutsideRules, outsideRules } from './turn-rules.ts';
 
-/** From the first journaled commit to the checkpoint; under load git's view lags behind by half of it at the median. */
-const CHECKPOINT_AFTER_MS = 60;
 /** A pack of this size is sealed at the turn's end, whatever its age. */
 const CHECKPOINT_ABOVE_BYTES = 16 << 20;
 /** All unpacked commits together; above it every repository seals its pack before it takes another turn. */
@@ -48,6 +47,7 @@ export type Engine = {
   turns: number;
   /** monotonic milliseconds of the last answer to a write */
   answeredAt: number;
+  pace: CheckpointPace;
   trees: TreeBudget;
   /** waits until the index has what another repository has */
   whenReady: (user: string, module: string) => Promise<void>;
@@ -90,7 +90,7 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
   }
   const since = repository.pack?.since;
   if (since === undefined) return;
-  again ??= Math.max(0, since + CHECKPOINT_AFTER_MS - performance.now());
+  again ??= Math.max(0, since + engine.pace.interval() - performance.now());
   repository.timer = setTimeout(() => wake(engine, repository), again);
 }
 
@@ -124,7 +124,7 @@ function isDue(engine: Engine, repository: OpenRepository): boolean {
   const pack = repository.pack;
   if (pack?.since === undefined) return false;
   return (
-    performance.now() - pack.since >= CHECKPOINT_AFTER_MS ||
+    performance.now() - pack.since >= engine.pace.interval() ||
     pack.builder.length > CHECKPOINT_ABOVE_BYTES ||
     engine.pendingBytes > PENDING_LIMIT_BYTES ||
     engine.commits.isFull()
@@ -134,7 +134,10 @@ function isDue(engine: Engine, repository: OpenRepository): boolean {
 /** Pending commits to a pack and the ref; where main was moved by a program that ignores locks, merged with what it moved to. */
 async function seal(engine: Engine, repository: OpenRepository): Promise<void> {
   const bytes = repository.pack?.bytes ?? 0;
+  const wasPending = hasPending(repository);
+  const start = performance.now();
   if (!(await checkpoint(repository, engine.passing))) await mergeForeignHead(engine, repository);
+  if (wasPending) engine.pace.sealed(performance.now() - start);
   engine.pendingBytes -= bytes;
   engine.trees.keep(repository);
   engine.checkpointed(repository);
@@ -294,6 +297,7 @@ async function judgeAndCommit(
       },
     });
     repository.head = turn.head;
+    if (pack.since === undefined) engine.pace.opened();
     pack.since ??= performance.now();
     pack.spooled.push(...spooled);
     pack.bytes += pack.builder.length - packOffset;

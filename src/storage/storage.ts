@@ -12,6 +12,7 @@ import type { Log } from '../log.ts';
 import { permitsWrite } from '../protocol/conditions.ts';
 import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
 import { syncPacksAndMain } from './checkpoint.ts';
+import { openCheckpointPace } from './checkpoint-pace.ts';
 import { openGroupCommit } from './group-commit.ts';
 import { takeBody } from './intake.ts';
 import { escapeName, escapeRepositoryName } from './item-names.ts';
@@ -96,6 +97,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     pendingBytes: 0,
     turns: 0,
     answeredAt: 0,
+    pace: openCheckpointPace(),
     trees: openTreeBudget(Math.floor(cacheBytes / 3)),
     whenReady: (user, module) => reads.whenReady(user, module),
     checkpointed: maintenance.consider,
