@@ -16,6 +16,7 @@ import { parseUserName, type UserName } from '../src/protocol/paths.ts';
 import { parseScopes } from '../src/protocol/scopes.ts';
 import { type RunningServer, startServer } from '../src/server.ts';
 import { partsOf } from '../src/storage/data-folder.ts';
+import { environmentWithoutSettings } from './cli/gitstead.ts';
 
 export type TestServerOptions = {
   /** as they would be written: `{ documentLimit: '1MiB' }` */
@@ -91,6 +92,7 @@ export async function spawnTestServer(options: TestServerOptions = {}): Promise<
     });
     const main = join(import.meta.dirname, '../src/main.ts');
     const started = spawn(process.execPath, [main, 'serve', '--data', folder.path, ...flags], {
+      env: environmentWithoutSettings(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const exit = once(started, 'exit');
@@ -190,7 +192,11 @@ function end(close: () => Promise<void>) {
 async function finish(folder: Folder, { checkAtEnd = true }: TestServerOptions): Promise<void> {
   try {
     if (!checkAtEnd || !existsSync(partsOf(folder.path).format)) return;
-    const { faults } = await withOwner(folder.path, (ask) => ask({ command: 'check' }));
+    const { faults } = await withOwner(
+      folder.path,
+      (ask) => ask({ command: 'check' }),
+      () => loadConfig(folder.path, {}, {}),
+    );
     assert.deepEqual(faults, [], 'git fsck passes everywhere, and the index equals the trees');
   } finally {
     if (folder.isOurs) rmSync(join(folder.path, '..'), { recursive: true, force: true });

@@ -20,11 +20,15 @@ export type Ask = <C extends ControlCommand>(
  * Runs `use` with somebody who answers: the server, or this process with the store open.
  * @throws not-ready when a server starts, stops, or is killed meanwhile
  */
-export async function withOwner<T>(dataFolder: string, use: (ask: Ask) => Promise<T>): Promise<T> {
+export async function withOwner<T>(
+  dataFolder: string,
+  use: (ask: Ask) => Promise<T>,
+  readConfig = () => loadConfig(dataFolder),
+): Promise<T> {
   checkDataFolder(dataFolder);
   const { control } = partsOf(dataFolder);
   if (!(await askServer(control, { command: 'ping' }))) {
-    return withOwnStore(loadConfig(dataFolder), use);
+    return withOwnStore(readConfig(), use);
   }
   return use(async (request, report) => {
     const reply = await askServer(control, request, report);

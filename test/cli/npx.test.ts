@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { environmentWithoutSettings } from './gitstead.ts';
 
 test('a SIGTERM to npx ends the server in order, too', { timeout: 60_000 }, async (t) => {
   const temporary = mkdtempSync(join(tmpdir(), 'gitstead-npx-'));
@@ -14,7 +15,7 @@ test('a SIGTERM to npx ends the server in order, too', { timeout: 60_000 }, asyn
   const data = join(temporary, 'data');
   const npx = spawn('npx', ['gitstead', 'serve', '--port', '0', '--data', data], {
     cwd: join(import.meta.dirname, '../..'),
-    env: { ...process.env, HOME: temporary },
+    env: { ...environmentWithoutSettings(), HOME: temporary },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true, // a group, of which nothing stays when the test fails
   });

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { openTestServer, spawnTestServer } from '../open-test-server.ts';
-import { gitstead } from './gitstead.ts';
+import { environmentWithoutSettings, gitstead } from './gitstead.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'gitstead-serve-'));
 after(() => rmSync(temporary, { recursive: true, force: true }));
@@ -20,7 +20,10 @@ type Started = { child: ChildProcess; lines: string[]; stderr: () => string; exi
 /** Starts `serve` and waits until it has printed a line that matches. */
 async function serve(data: string, until: RegExp): Promise<Started> {
   const main = join(import.meta.dirname, '../../src/main.ts');
-  const child = spawn(process.execPath, [main, 'serve', '--data', data, '--port', '0'], { stdio: 'pipe' });
+  const child = spawn(process.execPath, [main, 'serve', '--data', data, '--port', '0'], {
+    env: environmentWithoutSettings(),
+    stdio: 'pipe',
+  });
   const exit = once(child, 'exit');
   const lines: string[] = [];
   let stderr = '';
@@ -222,7 +225,11 @@ test('a path longer than the limit gets 414, and not an answer of the parser', a
 test('npm start hands its arguments and a SIGTERM on, and ends with 0 as the server does', async () => {
   const root = join(import.meta.dirname, '../..');
   const words = ['start', '--', '--port', '0', '--data', join(temporary, 'npm')];
-  const child = spawn('npm', words, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('npm', words, {
+    cwd: root,
+    env: environmentWithoutSettings(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exit = once(child, 'exit');
   await new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
