@@ -61,14 +61,17 @@ export class GitsteadError extends Error {
   }
 }
 
+/** SQLite's own code for a full disk. */
+const SQLITE_FULL = 13;
+
 /**
- * Any thrown value as a GitsteadError: ENOSPC and EDQUOT become `disk-full`, everything unknown `internal`.
- * Called once, where a request or a command is answered.
+ * Any thrown value as a GitsteadError: ENOSPC, EDQUOT and what SQLite says of a full disk become `disk-full`, everything
+ * unknown `internal`. Called once, where a request or a command is answered.
  */
 export function asGitsteadError(thrown: unknown): GitsteadError {
   if (thrown instanceof GitsteadError) return thrown;
-  const systemCode = (thrown as { code?: unknown } | undefined)?.code;
-  if (systemCode === 'ENOSPC' || systemCode === 'EDQUOT') {
+  const { code, errcode } = (thrown ?? {}) as { code?: unknown; errcode?: unknown };
+  if (code === 'ENOSPC' || code === 'EDQUOT' || errcode === SQLITE_FULL) {
     return new GitsteadError('disk-full', 'the disk is full; the old version stands', { cause: thrown });
   }
   return new GitsteadError('internal', 'the server failed to do this; its log says why', { cause: thrown });

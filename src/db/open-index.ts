@@ -98,7 +98,10 @@ function openUsable(file: string): Index | undefined {
     // a table that is missing shows when its statements are prepared
     if (version === INDEX_VERSION && check === 'ok') return indexOver(database, file, false);
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isDamage(error)) {
+      database?.close();
+      throw error;
+    }
   }
   database?.close();
   return undefined;

@@ -38,6 +38,7 @@ const SETTLE_AGAIN_MS = 500;
 const MAX_SETTLE_AGAIN_MS = 16_000;
 /** one writev takes at most so many buffers (IOV_MAX) */
 const MAX_BUFFERS = 1024;
+const SPARE = 'spare';
 
 /** The packs that hold a segment's turns, by repository ('user/module'). */
 export type SegmentUse = Map<string, Set<string>>;
@@ -220,7 +221,7 @@ export function openJournal(options: JournalOptions): Journal {
     if (spare || segment.size !== options.segmentBytes) {
       rmSync(segment.path, { force: true });
     } else {
-      spare = join(folder, 'spare');
+      spare = join(folder, SPARE);
       renameSync(segment.path, spare);
     }
     passing('settle.segment-gone');
@@ -285,9 +286,8 @@ export function readJournal(folder: string): JournalContents {
   let highest = 0;
   for (const name of readdirSync(folder)) {
     const named = /^([0-9a-f]{8})\.segment$/.exec(name);
-    if (!named && name !== 'spare') continue;
-    files.push(join(folder, name));
     if (!named) continue;
+    files.push(join(folder, name));
     const id = Number.parseInt(named[1]!, 16);
     highest = Math.max(highest, id);
     const bytes = readFileSync(join(folder, name));
@@ -306,6 +306,11 @@ export function readJournal(folder: string): JournalContents {
     nextSegment: highest + 1,
     nextSequence: (records.at(-1)?.sequence ?? 0) + 1,
   };
+}
+
+/** Removes the spare segment of a stopped process: it holds nothing, and its name is wanted. */
+export function removeSpare(folder: string): void {
+  rmSync(join(folder, SPARE), { force: true });
 }
 
 /** Takes segments off the disk whose turns are safe elsewhere. */

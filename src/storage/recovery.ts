@@ -14,7 +14,7 @@ import { CORNER, createRepository, mendRepository } from '../git/repository.ts';
 import { clearSpool, placeSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
 import { syncPacksAndMain, writePack } from './checkpoint.ts';
-import { type JournalContents, readJournal, removeSegments } from './journal.ts';
+import { type JournalContents, readJournal, removeSegments, removeSpare } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
 import { mergeHeads } from './merge-heads.ts';
 import { repositoryFolder } from './repository-folders.ts';
@@ -24,6 +24,7 @@ import type { Passing } from './stop-points.ts';
 const FIRST_ENTRY = 12;
 const LOCK_TRIES = 100;
 const LOCK_AGAIN_MS = 50;
+const TRY_AGAIN_MS = 2000;
 
 export type RecoveryOptions = {
   journalFolder: string;
@@ -36,37 +37,88 @@ export type RecoveryOptions = {
 };
 
 export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & {
-  /** 'user/module' of the repositories that had turns in the journal */
-  touched: string[];
-  /** those that could not be brought up to date, with the reason: they answer 503, and their segments are kept */
-  faults: Map<string, string>;
+  /**
+   * 'user/module' of the repositories that could not be brought up to date, with the reason: they answer 503, and the
+   * segments are kept
+   */
+  faults: ReadonlyMap<string, string>;
+  /** Tries once more to bring one of them up to date, in the background, unless that was tried a moment ago. */
+  tryAgain(key: string): void;
+  /** waits for what is being tried */
+  close(): Promise<void>;
 };
 
 /** Replays the journal. Repositories that cannot be brought up to date do not keep the others from starting. */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const contents = readJournal(options.journalFolder);
-  const byRepository = Map.groupBy(contents.turns, ({ user, module }) => `${user}/${module}`);
+  const { journalFolder, passing } = options;
+  removeSpare(journalFolder);
+  const contents = readJournal(journalFolder);
+  const waiting = Map.groupBy(contents.turns, ({ user, module }) => `${user}/${module}`);
   const faults = new Map<string, string>();
   const written = new Map<string, Set<string>>();
-  for (const [key, turns] of byRepository) {
+  for (const [key, turns] of waiting) {
     try {
-      const { user, module } = turns[0]!;
-      const folder = repositoryFolder(options.repositoriesFolder, user, module);
-      written.set(folder, await replay(options, folder, chainOf(turns)));
+      written.set(folderOf(options, turns), await replay(options, turns));
+      waiting.delete(key);
     } catch (error) {
-      options.log.error(
-        { err: error, repository: key },
-        'this repository cannot be brought up to date; it answers 503',
-      );
-      faults.set(key, error instanceof GitsteadError ? error.message : 'its journal cannot be replayed');
+      noteFault(options, faults, key, error);
     }
   }
-  options.passing('recovery.refs-moved');
+  passing('recovery.refs-moved');
   for (const [folder, packs] of written) await syncPacksAndMain(folder, packs);
-  options.passing('recovery.synced');
-  if (faults.size === 0) removeSegments(options.journalFolder, contents.files, options.passing);
+  passing('recovery.synced');
+  if (faults.size === 0) removeSegments(journalFolder, contents.files, passing);
   const { nextSegment, nextSequence } = contents;
-  return { nextSegment, nextSequence, touched: [...byRepository.keys()], faults };
+  return { nextSegment, nextSequence, faults, ...openRetries(options, contents.files, waiting, faults) };
+}
+
+function noteFault({ log }: RecoveryOptions, faults: Map<string, string>, key: string, error: unknown): void {
+  log.error({ err: error, repository: key }, 'this repository cannot be brought up to date; it answers 503');
+  faults.set(key, error instanceof GitsteadError ? error.message : 'its journal cannot be replayed');
+}
+
+/** Later attempts at what failed at the start: the disk has room again, or somebody removed a lock that was left. */
+function openRetries(
+  options: RecoveryOptions,
+  files: readonly string[],
+  waiting: Map<string, TurnRecord[]>,
+  faults: Map<string, string>,
+): Pick<Recovered, 'tryAgain' | 'close'> {
+  const trying = new Map<string, Promise<void>>();
+  const triedAt = new Map<string, number>();
+  const start = performance.now();
+
+  async function replayAgain(key: string, turns: readonly TurnRecord[]): Promise<void> {
+    try {
+      const folder = folderOf(options, turns);
+      await syncPacksAndMain(folder, await replay(options, turns));
+      removeLeftovers(folder);
+      faults.delete(key);
+      waiting.delete(key);
+      if (faults.size === 0) removeSegments(options.journalFolder, files, options.passing);
+      options.log.warn({ repository: key }, 'this repository is up to date again');
+    } catch (error) {
+      noteFault(options, faults, key, error);
+    }
+    triedAt.set(key, performance.now());
+    trying.delete(key);
+  }
+
+  return {
+    tryAgain(key) {
+      const turns = waiting.get(key);
+      const isDue = performance.now() - (triedAt.get(key) ?? start) > TRY_AGAIN_MS;
+      if (turns && isDue && !trying.has(key)) trying.set(key, replayAgain(key, turns));
+    },
+    async close() {
+      await Promise.all(trying.values());
+    },
+  };
+}
+
+function folderOf(options: RecoveryOptions, turns: readonly TurnRecord[]): string {
+  const { user, module } = turns[0]!;
+  return repositoryFolder(options.repositoriesFolder, user, module);
 }
 
 /**
@@ -84,11 +136,9 @@ export function chainOf(turns: readonly TurnRecord[]): TurnRecord[] {
 }
 
 /** @returns the names of the packs that must be synced */
-async function replay(
-  options: RecoveryOptions,
-  folder: string,
-  chain: readonly TurnRecord[],
-): Promise<Set<string>> {
+async function replay(options: RecoveryOptions, turns: readonly TurnRecord[]): Promise<Set<string>> {
+  const folder = folderOf(options, turns);
+  const chain = chainOf(turns);
   if (!existsSync(folder)) {
     if (chain[0]!.oldHead !== null) throw new GitsteadError('not-ready', 'its folder is gone');
     createRepository(folder);

@@ -15,6 +15,7 @@ let folder: string;
 let index: Index;
 let registry: Registry;
 const blocked = new Map<string, string>();
+const recovered = { faults: blocked, tryAgain: () => {} };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'gitstead-registry-'));
@@ -29,7 +30,14 @@ afterEach(() => {
 
 function open(maxOpen: number): Registry {
   const files = new OpenFiles(16);
-  return openRegistry({ repositoriesFolder: folder, index, files, log: openLog('silent'), blocked, maxOpen });
+  return openRegistry({
+    repositoriesFolder: folder,
+    index,
+    files,
+    log: openLog('silent'),
+    recovered,
+    maxOpen,
+  });
 }
 
 const openModules = () => [...registry.opened()].map(({ module }) => module);

@@ -8,6 +8,7 @@ import { MAIN, readRef, refStamp } from '../git/refs.ts';
 import { checkRepository, createRepository } from '../git/repository.ts';
 import type { Log } from '../log.ts';
 import { isIdle, type OpenRepository, repositoryState } from './open-repository.ts';
+import type { Recovered } from './recovery.ts';
 import { repositoryFolder } from './repository-folders.ts';
 
 /** Idle ones beyond this are closed, the longest untouched first. */
@@ -20,8 +21,8 @@ export type RegistryOptions = {
   index: Index;
   files: OpenFiles;
   log: Log;
-  /** 'user/module' of repositories that recovery could not bring up to date, with the reason */
-  blocked: Map<string, string>;
+  /** knows which repositories could not be brought up to date at the start, and why */
+  recovered: Pick<Recovered, 'faults' | 'tryAgain'>;
   maxOpen?: number;
 };
 
@@ -77,8 +78,11 @@ export function openRegistry(options: RegistryOptions): Registry {
   }
 
   function refuseFaulty(key: string): void {
-    const reason = options.blocked.get(key);
-    if (reason !== undefined) throw new GitsteadError('not-ready', reason);
+    const reason = options.recovered.faults.get(key);
+    if (reason !== undefined) {
+      options.recovered.tryAgain(key);
+      throw new GitsteadError('not-ready', reason);
+    }
     const fault = faults.get(key);
     if (!fault) return;
     if (performance.now() - fault.at < FAULT_AGAIN_MS) throw fault.error;

@@ -13,6 +13,7 @@ import { permitsWrite } from '../protocol/conditions.ts';
 import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
 import { syncPacksAndMain } from './checkpoint.ts';
 import { openCheckpointPace } from './checkpoint-pace.ts';
+import { openDiskRoom } from './disk-room.ts';
 import { openGroupCommit } from './group-commit.ts';
 import { takeBody } from './intake.ts';
 import { escapeName, escapeRepositoryName } from './item-names.ts';
@@ -74,7 +75,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const recovered = await recover({ journalFolder, repositoriesFolder, files, log, passing, host, now });
   const onDisk = takeStock(repositoriesFolder, index, wasKilled, recovered.faults);
   const cacheBytes = Math.max(options.cacheBytes ?? DEFAULT_CACHE_BYTES, MIN_CACHE_BYTES);
-  const registry = openRegistry({ repositoriesFolder, index, files, log, blocked: recovered.faults });
+  const registry = openRegistry({ repositoriesFolder, index, files, log, recovered });
   const journal = openJournal({
     folder: journalFolder,
     segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
@@ -109,6 +110,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     cacheBytes: Math.floor(cacheBytes / 3),
   });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
+  const room = openDiskRoom(options.dataFolder);
   let isClosing = false;
   const readIn = catchUpAll(onDisk);
 
@@ -170,6 +172,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     async put(path, request) {
       checkNames(path);
       const { type, precondition, author, quotaBytes } = request;
+      room.check((request.length ?? 0) + engine.pendingBytes);
       const openSpool = () => registry.ensure(path.user, moduleOf(path)).folder;
       const body = await takeBody(request.body, request.length, documentLimit, openSpool);
       let isKept = false;
@@ -190,6 +193,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
           ? { kind: 'missing' }
           : { kind: 'stale', current: undefined };
       }
+      room.check(engine.pendingBytes);
       return write(path, { precondition, author, quotaBytes: undefined, document: undefined });
     },
 
@@ -254,6 +258,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     async [Symbol.asyncDispose]() {
       isClosing = true;
       await readIn;
+      await recovered.close();
       await storage
         .drain()
         .catch((error) => log.error({ err: asGitsteadError(error) }, 'what is pending stays in the journal'));
