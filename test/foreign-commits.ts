@@ -1,5 +1,6 @@
 // Commits by somebody else, made in a repository of the store by stock git (fast-import, one process however many): any
 // mode, any bytes as a name, merges too. What a working tree could not hold can still be pushed.
+import type { Oid } from '../src/git/object-id.ts';
 import { runGit } from '../src/git/process.ts';
 import { MAIN, readRef } from '../src/git/refs.ts';
 
@@ -24,20 +25,29 @@ export type ForeignCommit = {
   merges?: number | 'main';
 };
 
-/** Makes the commits and moves main to the last one, as a push would: under git's lock. Throws when git refuses. */
-export async function importCommits(folder: string, commits: readonly ForeignCommit[]): Promise<void> {
-  const stream = describeCommits(folder, commits);
+/**
+ * Makes the commits and moves main (or `ref`) to the last one, as a push would: under git's lock.
+ * @returns the last one's id
+ * @throws when git refuses
+ */
+export async function importCommits(
+  folder: string,
+  commits: readonly ForeignCommit[],
+  ref: string = MAIN,
+): Promise<Oid> {
+  const stream = describeCommits(folder, commits, ref);
   const { code, stderr } = await runGit(folder, ['fast-import', '--quiet', '--force'], { input: stream });
   if (code !== 0) throw new Error(`git fast-import: ${stderr}`);
+  return readRef(folder, ref)!;
 }
 
-function describeCommits(folder: string, commits: readonly ForeignCommit[]): Buffer {
+function describeCommits(folder: string, commits: readonly ForeignCommit[], ref: string): Buffer {
   const head = readRef(folder, MAIN);
   const parts: Buffer[] = [];
   const say = (line: string) => parts.push(Buffer.from(`${line}\n`));
   const name = (parent: number | 'main') => (parent === 'main' ? head : `:${parent + 1}`);
   for (const [position, commit] of commits.entries()) {
-    say(`commit ${MAIN}`);
+    say(`commit ${ref}`);
     say(`mark :${position + 1}`);
     say(`committer ${commit.committer ?? 'Bob'} <bob@example.net> ${commit.time} +0000`);
     sayData(parts, Buffer.from(commit.message ?? 'Edit by hand\n'));
