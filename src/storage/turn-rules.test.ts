@@ -79,6 +79,7 @@ test('the modules that a turn may clash with are told, so that they can be read 
     'x',
     'y',
   ]);
+  assert.deepEqual(rules(ROOT_MODULE, write('n'.repeat(255), 1)).neighbours, [], 'too long for a module');
   assert.deepEqual(rules('new', write('x', 1)).neighbours, [ROOT_MODULE]);
   assert.deepEqual(rules('notes', write('x', 1)).neighbours, []);
 });

@@ -3,6 +3,7 @@
 import type { Index } from '../db/open-index.ts';
 import { GitsteadError } from '../errors.ts';
 import { ROOT_MODULE } from '../protocol/paths.ts';
+import { escapeRepositoryName } from './item-names.ts';
 import type { OpenRepository } from './open-repository.ts';
 import type { Write } from './turn.ts';
 
@@ -52,9 +53,20 @@ export function outsideRules(
 
   const needsGate = isRoot || before <= deletes;
   const neighbours = isRoot
-    ? [...new Set(writes.map(({ segments }) => segments[0]!))]
+    ? [...new Set(writes.map(({ segments }) => segments[0]!))].filter(isModule)
     : needsGate
       ? [ROOT_MODULE]
       : [];
   return { needsGate, neighbours, clashesOutside, checkQuota };
+}
+
+/** False for names that a document of the root may have, and that are too long for a repository. */
+function isModule(name: string): boolean {
+  try {
+    escapeRepositoryName(name);
+    return true;
+  } catch (error) {
+    if (error instanceof GitsteadError && error.code === 'bad-path') return false;
+    throw error;
+  }
 }
