@@ -186,6 +186,11 @@ export function removeOurLock(gitDir: string): boolean {
   return true;
 }
 
+/** Removes the lock on main, whoever took it: for a repository that nobody can be using. */
+export function removeAnyLock(gitDir: string): void {
+  rmSync(lockPath(gitDir), { force: true });
+}
+
 /**
  * The one of our two files that main is not linked to, made when missing. A spare that has a second name all the same
  * (a copy made with hard links, or our own lock) is not written: the copy would change with it.

@@ -9,7 +9,7 @@ import type { Oid } from '../git/object-id.ts';
 import { ObjectStore, type OpenFiles, verifyPack } from '../git/object-store.ts';
 import { packOfEntries } from '../git/pack-builder.ts';
 import { dropKeep, ourKeeps, packFile, removePack } from '../git/pack-files.ts';
-import { MAIN, moveRef, readRef, removeOurLock, takeRefLock } from '../git/refs.ts';
+import { MAIN, moveRef, readRef, removeAnyLock, removeOurLock, takeRefLock } from '../git/refs.ts';
 import { CORNER, createRepository, mendRepository } from '../git/repository.ts';
 import { clearSpool, placeSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
@@ -34,6 +34,8 @@ export type RecoveryOptions = {
   passing: Passing;
   host: string;
   now: () => number;
+  /** the folder is a copy of one that a process had open: locks in it are nobody's */
+  isCopy: boolean;
 };
 
 export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & {
@@ -92,7 +94,7 @@ function openRetries(
     try {
       const folder = folderOf(options, turns);
       await syncPacksAndMain(folder, await replay(options, turns));
-      removeLeftovers(folder);
+      removeLeftovers(folder, options.isCopy);
       faults.delete(key);
       waiting.delete(key);
       if (faults.size === 0) removeSegments(options.journalFolder, files, options.passing);
@@ -144,7 +146,7 @@ async function replay(options: RecoveryOptions, turns: readonly TurnRecord[]): P
     createRepository(folder);
   }
   mendRepository(folder);
-  removeOurLock(folder);
+  removeStaleLock(folder, options.isCopy);
   const packs = new Set<string>();
   for (const name of chain.flatMap(({ spooled }) => spooled)) {
     placeSpooledPack(folder, name);
@@ -245,9 +247,9 @@ async function lockMain(folder: string): Promise<void> {
  * Takes away what a stopped process left in a repository: its lock, staging files, uploads that never got their turn,
  * and the `.keep` marks of ours. A marked pack that does not verify was never needed: its objects stand elsewhere.
  */
-export function removeLeftovers(folder: string): void {
+export function removeLeftovers(folder: string, isCopy: boolean): void {
   mendRepository(folder);
-  removeOurLock(folder);
+  removeStaleLock(folder, isCopy);
   const corner = join(folder, CORNER);
   for (const name of listFolder(corner)) {
     if (name.startsWith(STAGING_PREFIX)) rmSync(join(corner, name), { recursive: true, force: true });
@@ -257,6 +259,12 @@ export function removeLeftovers(folder: string): void {
     if (!verifyPack(packFile(folder, name, 'pack'))) removePack(folder, name);
     dropKeep(folder, name);
   }
+}
+
+/** In a copy ours can no longer be told from that of a git, and neither runs there. */
+function removeStaleLock(folder: string, isCopy: boolean): void {
+  if (isCopy) removeAnyLock(folder);
+  else removeOurLock(folder);
 }
 
 function listFolder(path: string): string[] {

@@ -1,6 +1,6 @@
 // The door of the store. Opens what lives (index, journal, repositories), recovers, and sends each request its
 // straight way: writes through intake into their repository's queue, reads to the index and the repository's objects.
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Index } from '../db/open-index.ts';
@@ -27,6 +27,7 @@ import { recover, removeLeftovers } from './recovery.ts';
 import { openRegistry } from './registry.ts';
 import { listRepositoryFolders, repositoryFolder } from './repository-folders.ts';
 import { openRootGates } from './root-gate.ts';
+import { type RunningMark, setRunningMark } from './running-mark.ts';
 import { type Passing, passOn } from './stop-points.ts';
 import { openTreeBudget } from './tree-budget.ts';
 import type { Write } from './turn.ts';
@@ -56,8 +57,6 @@ const DEFAULT_SEGMENT_BYTES = 16 << 20;
 /** With the newest segment and the spare one: at most 64 MiB of journal. */
 const WAITING_SEGMENTS = 2;
 const MAX_OPEN_FILES = 512;
-/** Stands in the journal's folder while a process has the store open; found at start, it tells of a crash. */
-const RUNNING_MARK = 'running';
 
 /** Opens the store; when this resolves, everything that was ever acknowledged stands in packs or will be served. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
@@ -67,13 +66,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   for (const folder of [repositoriesFolder, journalFolder])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   await syncFolder(options.dataFolder);
-  const mark = join(journalFolder, RUNNING_MARK);
-  const wasKilled = existsSync(mark);
-  writeFileSync(mark, '', { mode: 0o600 });
+  const mark = setRunningMark(journalFolder);
 
   const files = new OpenFiles(MAX_OPEN_FILES);
-  const recovered = await recover({ journalFolder, repositoriesFolder, files, log, passing, host, now });
-  const onDisk = takeStock(repositoriesFolder, index, wasKilled, recovered.faults);
+  const recovered = await recover({
+    ...{ journalFolder, repositoriesFolder, files, log, passing, host, now },
+    isCopy: mark.isCopy,
+  });
+  const onDisk = takeStock(repositoriesFolder, index, mark, recovered.faults);
   const cacheBytes = Math.max(options.cacheBytes ?? DEFAULT_CACHE_BYTES, MIN_CACHE_BYTES);
   const registry = openRegistry({ repositoriesFolder, index, files, log, recovered });
   const journal = openJournal({
@@ -266,7 +266,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       await journal.close();
       registry.closeAll();
       files.closeAll();
-      if (recovered.faults.size === 0) rmSync(mark, { force: true });
+      mark.remove();
     },
   };
   return storage;
@@ -279,14 +279,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 function takeStock(
   repositoriesFolder: string,
   index: Index,
-  wasKilled: boolean,
+  { wasKilled, isCopy }: RunningMark,
   faults: ReadonlyMap<string, string>,
 ): { user: string; module: string }[] {
   const known = new Map(index.repositories.listAll().map((row) => [`${row.user}/${row.module}`, row.head]));
   const unknown: { user: string; module: string }[] = [];
   for (const { user, module, folder } of listRepositoryFolders(repositoriesFolder)) {
     // what a faulty one's journal still needs is no leftover
-    if (wasKilled && !faults.has(`${user}/${module}`)) removeLeftovers(folder);
+    if (wasKilled && !faults.has(`${user}/${module}`)) removeLeftovers(folder, isCopy);
     if ((known.get(`${user}/${module}`) ?? null) !== null) continue;
     index.repositories.ensure(user, module);
     unknown.push({ user, module });

@@ -1,7 +1,7 @@
 // What the crash tests found and a small test can show: each a fault of its own, quick and without a crash.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Index, openIndex } from '../../src/db/open-index.ts';
@@ -145,6 +145,22 @@ test('a large document whose pack was put into place without its index is found 
   const expectations = openExpectations();
   expectations.add(run.lines);
   await checkAfterCrash(store.dataFolder, expectations);
+});
+
+test('the copy of a folder that a killed process had open holds no lock of anybody', async (t) => {
+  const dataFolder = temporaryDataFolder();
+  const copy = temporaryDataFolder();
+  t.after(() => {
+    removeFolder(dataFolder);
+    removeFolder(copy);
+  });
+  const stop = { point: 'journal.synced', time: 9 } as const;
+  const run = await runWriter({ dataFolder, seed: 5, base: 0, acks: 5000, segmentBytes: 1 << 20, stop });
+  const expectations = openExpectations();
+  expectations.add(run.lines);
+  assert.ok(leftovers(dataFolder).some((path) => path.endsWith('main.lock')));
+  cpSync(dataFolder, copy, { recursive: true });
+  await checkAfterCrash(copy, expectations);
 });
 
 test('a lock that was deleted by hand while commits were pending is taken again', async (t) => {

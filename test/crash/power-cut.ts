@@ -27,6 +27,9 @@ export type CutOptions = {
 export function cutPower({ image, from, to, olderIndex, cut, dice }: CutOptions): void {
   const placed = new Map<string, string>();
   placeFolder(keyOf(fs.statSync(from, { bigint: true })), from, to);
+  // its text is its inode, which a power cut does not change
+  const mark = join(to, 'journal/running');
+  if (fs.existsSync(mark)) fs.writeFileSync(mark, String(fs.statSync(mark).ino));
   if (cut.index !== 'gone') copyIndex(cut.index === 'older' ? olderIndex : from, to);
 
   function placeFolder(key: string, source: string | undefined, target: string): void {
