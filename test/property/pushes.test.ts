@@ -90,7 +90,7 @@ const ownStep: fc.Arbitrary<Step> = fc.record({
       body: fc.constantFrom('1', '2', 'own'),
       type: fc.constantFrom('text/plain', 'application/json'),
     }),
-    { nil: undefined, freq: 2 },
+    { nil: undefined, freq: 3 },
   ),
 });
 

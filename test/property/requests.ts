@@ -176,14 +176,14 @@ export type WriteSpec = {
   chunked: boolean;
 };
 
-const pick = fc.option(fc.nat(50), { nil: undefined, freq: 1 });
+const pick = fc.option(fc.nat(50), { nil: undefined, freq: 2 });
 const body = fc.record({ content: fc.nat(3), size: anySize });
 
 export const anyWrite: fc.Arbitrary<WriteSpec> = fc.record({
   path: anyPath as fc.Arbitrary<string[]>,
   pick,
   precondition,
-  put: fc.option(fc.record({ body, type: anyType }), { nil: undefined, freq: 2 }),
+  put: fc.option(fc.record({ body, type: anyType }), { nil: undefined, freq: 3 }),
   chunked: fc.boolean(),
 });
 
@@ -191,8 +191,8 @@ export type Request =
   | { kind: 'write'; write: WriteSpec }
   /** all at once, on different documents */
   | { kind: 'batch'; writes: WriteSpec[] }
-  /** a document put anew and put back again: A, B, A */
-  | { kind: 'undo'; pick: number; put: { body: BodySpec; type: string } }
+  /** a document put anew and put back again, or one `beside` it made and deleted: A, B, A */
+  | { kind: 'undo'; beside: string | undefined; pick: number; put: { body: BodySpec; type: string } }
   /** every document at once, or half of them: folders and repositories come to be empty */
   | { kind: 'clear'; half: boolean }
   | { kind: 'read'; path: string[]; pick: number | undefined; from: number; to: number };
@@ -207,9 +207,10 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('undo' as const),
+      beside: fc.option(name, { nil: undefined, freq: 2 }),
       pick: fc.nat(50),
       put: fc.record({ body, type: anyType }),
     }),

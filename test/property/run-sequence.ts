@@ -212,16 +212,13 @@ async function checkTags(
 /** A → B → A: whoever compares tags must see the same as before. */
 async function playUndo(player: Player, request: Extract<Request, { kind: 'undo' }>): Promise<void> {
   const { model } = player;
-  const standing = [...model.documents.keys()];
-  if (standing.length === 0) return;
-  const path = standing[request.pick % standing.length]!;
-  const { body, type } = model.documents.get(path)!;
+  const picked = pathOf(player, ['a'], request.pick);
+  const path = request.beside === undefined ? picked : joined(foldersOf(picked).at(-1) ?? '', request.beside);
+  if (isUnstorable(path)) return;
+  const before = model.documents.get(path);
   const tags = await folderTags(player);
-  const changes = [
-    { body: bodyOf(request.put.body), type: request.put.type },
-    { body, type },
-  ];
-  for (const put of changes) {
+  const changed = { body: bodyOf(request.put.body), type: request.put.type };
+  for (const put of [changed, before && { body: before.body, type: before.type }]) {
     const one: Prepared = { path, put, precondition: NO_PRECONDITION, chunked: false };
     const answer = await answerOf(player, one);
     const expected = writeModel(model, one);
