@@ -58,8 +58,7 @@ export async function spoolBlob(
   limitBytes: number,
 ): Promise<SpooledBlob> {
   if (length !== undefined && length > limitBytes) throw tooLarge(limitBytes);
-  const isNew = mkdirSync(spoolFolder(gitDir), { recursive: true, mode: 0o700 }) !== undefined;
-  if (isNew) await syncFolder(`${gitDir}/${CORNER}`);
+  mkdirSync(spoolFolder(gitDir), { recursive: true, mode: 0o700 });
   if (length !== undefined) return spoolKnown(gitDir, source, length);
   const raw = stagingPath(spoolFolder(gitDir));
   try {
@@ -164,6 +163,8 @@ async function spoolKnown(
     placeFile(staged, packPath);
     placeFile(stagedIndex, indexPath);
     await syncFolder(spoolFolder(gitDir));
+    // another upload may have made the spool's folder a moment ago: its own name must last too
+    await syncFolder(`${gitDir}/${CORNER}`);
     return { oid, size: length, name, packPath, indexPath };
   } catch (error) {
     pack.abandon();
