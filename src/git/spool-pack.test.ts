@@ -10,7 +10,15 @@ import { ObjectStore, OpenFiles, verifyPack } from './object-store.ts';
 import { packFile, packFolder } from './pack-files.ts';
 import { gitEnvironment } from './process.ts';
 import { createRepository } from './repository.ts';
-import { clearSpool, discardSpool, dropKeep, findSpool, placeSpool, spoolBlob } from './spool-pack.ts';
+import {
+  clearSpool,
+  discardSpool,
+  discardSpooledPack,
+  dropKeep,
+  findSpool,
+  placeSpool,
+  spoolBlob,
+} from './spool-pack.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-spool-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -59,6 +67,7 @@ for (const [what, body] of bodies) {
       assert.deepEqual(findSpool(bare, spooled.name), spooled);
       assert.deepEqual(spoolFiles(bare).sort(), [`${spooled.name}.idx`, `${spooled.name}.pack`]);
       placeSpool(bare, spooled);
+      discardSpooledPack(bare, spooled.name);
       git(bare, 'verify-pack', packFile(bare, spooled.name, 'idx'));
       git(bare, 'fsck', '--strict');
       assert.equal(git(bare, 'cat-file', '-s', spooled.oid).trim(), `${body.length}`);
@@ -193,6 +202,7 @@ for (const isKnown of [true, false]) {
     assert.equal(spooled.size, 100 << 20);
     assert.ok(most < 64 << 20, `${most} bytes`);
     placeSpool(bare, spooled);
+    discardSpooledPack(bare, spooled.name);
     git(bare, 'verify-pack', packFile(bare, spooled.name, 'idx'));
     rmSync(bare, { recursive: true });
   });

@@ -2,12 +2,14 @@
 // decided about it. Once it is placed it is a pack like any other. Small bodies stay in memory and never come here.
 //
 //   gitstead/spool/.staging-…    being written
-//   gitstead/spool/pack-….pack   whole and on the disk, as is its .idx: waits to be placed or discarded
+//   gitstead/spool/pack-….pack   whole and on the disk, as is its .idx: waits to be placed or discarded; once it is
+//                                placed, a second name of the same file, until its place is on the disk
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   createReadStream,
   existsSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -23,7 +25,7 @@ import { GitsteadError } from '../errors.ts';
 import { placeFile, stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
 import type { Oid } from './object-id.ts';
 import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, readEntryHeader, writeEntryHeader } from './pack-entry.ts';
-import { keepPack, packFile, placePackFiles } from './pack-files.ts';
+import { keepPack, packFile } from './pack-files.ts';
 import { encodeIndex, openIndex } from './pack-index.ts';
 import { PackWriter } from './pack-writer.ts';
 import { CORNER } from './repository.ts';
@@ -74,21 +76,37 @@ export async function spoolBlob(
   }
 }
 
-/** Makes the spooled blob a pack of the repository, with a `.keep` beside it (see `dropKeep`). Nothing is synced. */
+/**
+ * Makes the spooled blob a pack of the repository, with a `.keep` beside it (see `dropKeep`). Nothing is synced: the
+ * names in the spool stay until `discardSpooledPack`, for after the packs folder was synced.
+ */
 export function placeSpool(gitDir: string, spooled: SpooledBlob): void {
-  placePackFiles(gitDir, spooled.name, spooled.packPath, spooled.indexPath);
+  placeSpooledPack(gitDir, spooled.name);
 }
 
-/**
- * Puts into its place what an earlier run left of a spooled pack, by the name that the journal tells: both files, or only
- * the index when it was killed between the two, or nothing when it was placed already. For recovery.
- */
+/** The same by the name that the journal tells, for recovery; nothing happens when it is in the spool no more. */
 export function placeSpooledPack(gitDir: string, name: string): void {
   const { packPath, indexPath } = pathsOf(gitDir, name);
   if (!existsSync(packPath) && !existsSync(indexPath)) return;
   keepPack(gitDir, name);
-  if (existsSync(packPath)) placeFile(packPath, packFile(gitDir, name, 'pack'));
-  if (existsSync(indexPath)) placeFile(indexPath, packFile(gitDir, name, 'idx'));
+  linkTo(packPath, packFile(gitDir, name, 'pack'));
+  linkTo(indexPath, packFile(gitDir, name, 'idx'));
+}
+
+/** Gives a file a second name, unless it has that name or is gone itself. */
+function linkTo(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
+  }
+}
+
+/** Takes a pack's names out of the spool: it was placed, and its place is on the disk. */
+export function discardSpooledPack(gitDir: string, name: string): void {
+  const { packPath, indexPath } = pathsOf(gitDir, name);
+  for (const path of [indexPath, packPath]) rmSync(path, { force: true });
 }
 
 /** Removes a spooled blob that is not wanted. */

@@ -328,9 +328,9 @@ function segmentName(id: number): string {
 
 function noteUse(use: SegmentUse, turn: TurnRecord): void {
   const key = `${turn.user}/${turn.module}`;
-  const packs = use.get(key);
-  if (packs) packs.add(turn.packName);
-  else use.set(key, new Set([turn.packName]));
+  const packs = use.get(key) ?? new Set();
+  for (const name of [turn.packName, ...turn.spooled]) packs.add(name);
+  use.set(key, packs);
 }
 
 function writeAll(file: number, buffers: Buffer[], position: number): void {

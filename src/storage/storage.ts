@@ -7,7 +7,7 @@ import type { Index } from '../db/open-index.ts';
 import { asGitsteadError } from '../errors.ts';
 import { placeFile, STAGING_PREFIX, stagingPath, syncFolder } from '../git/durable.ts';
 import { OpenFiles } from '../git/object-store.ts';
-import { discardSpool } from '../git/spool-pack.ts';
+import { discardSpool, discardSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
 import { permitsWrite } from '../protocol/conditions.ts';
 import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
@@ -121,7 +121,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       const repository = registry.get(user, module);
       if (repository && !isIdle(repository)) await job(repository, 'drain');
       const folder = repositoryFolder(repositoriesFolder, user, module);
-      if (existsSync(folder)) await syncPacksAndMain(folder, packs);
+      if (!existsSync(folder)) continue;
+      await syncPacksAndMain(folder, packs);
+      for (const name of packs) discardSpooledPack(folder, name);
     }
   }
 
