@@ -119,5 +119,6 @@ test(`a program that ignores the lock strikes ${STRIKES} times, and nothing is l
   assert.ok(merged.length >= STRIKES);
   assert.deepEqual(new Set(merged).size, 1, merged.join('\n'));
   assert.deepEqual(await storeFaults(store), []);
+  await store.reopen();
   assert.deepEqual(leftovers(repository), []);
 });

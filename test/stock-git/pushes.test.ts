@@ -46,6 +46,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   assert.deepEqual(await storeFaults(store), []);
+  await store.reopen();
   assert.deepEqual(leftovers(repository), []);
   await store.close();
   rmSync(work, { recursive: true, force: true });

@@ -40,7 +40,10 @@ export async function git(folder: string, ...args: string[]): Promise<string> {
   return stdout.trimEnd();
 }
 
-/** Files that have no business in a repository at rest: locks, shields, uploads, half-made packs. */
+/**
+ * Files that have no business in a repository of a store that was closed: locks, shields, uploads, half-made packs.
+ * (While it is open, a large upload keeps its name in the spool until the journal no longer needs it.)
+ */
 export function leftovers(repository: string): string[] {
   const files = readdirSync(repository, { recursive: true, encoding: 'utf8' });
   return files.filter((path) => {
