@@ -47,6 +47,8 @@ INSERT INTO opened VALUES (0);
 
 /** After so many changes the log is copied into the file, aside from the main thread. */
 const COPY_LOG_AFTER_CHANGES = 2000;
+/** How long closing waits for a copy under way. */
+const MAX_COPY_MS = 5000;
 /** The log's size in pages at which the main thread would copy it: only if the thread cannot keep up. */
 const LOG_LIMIT_PAGES = 16_000;
 
@@ -123,7 +125,7 @@ function create(file: string): DatabaseSync {
 /** NORMAL, not FULL: a power cut may take the newest transactions, and catch-up brings them back. */
 function configure(database: DatabaseSync): void {
   database.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32768',
+    'PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768',
   );
   database.exec(`PRAGMA wal_autocheckpoint = ${LOG_LIMIT_PAGES}`);
 }
@@ -209,29 +211,33 @@ interface LogCopier {
 
 /** Copies the log into the file now and then, in a thread that is started when there is something to copy. */
 function openLogCopier(file: string): LogCopier {
+  /** 1 while the thread has the file open, see wal-worker.ts */
+  const state = new Int32Array(new SharedArrayBuffer(4));
   let worker: Worker | undefined;
   let pending = 0;
-  let isBusy = false;
   return {
     note(changes) {
       pending += changes;
-      if (pending < COPY_LOG_AFTER_CHANGES || isBusy) return;
-      worker ??= startLogCopier(file, () => {
-        isBusy = false;
-      });
+      if (pending < COPY_LOG_AFTER_CHANGES || Atomics.load(state, 0) === 1) return;
+      worker ??= startLogCopier(file, state);
       pending = 0;
-      isBusy = true;
+      Atomics.store(state, 0, 1);
       worker.postMessage('copy');
     },
-    close: () => void worker?.terminate(),
+    close() {
+      // a thread ended in the middle would leave the file locked
+      Atomics.wait(state, 0, 1, MAX_COPY_MS);
+      void worker?.terminate();
+    },
   };
 }
 
 /** The thread runs this file's neighbour, as source or as built. When it fails, the main thread copies at the limit. */
-function startLogCopier(file: string, done: () => void): Worker {
+function startLogCopier(file: string, state: Int32Array): Worker {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  const worker = new Worker(new URL(`./wal-worker${ending}`, import.meta.url), { workerData: file });
-  worker.on('message', done);
+  const worker = new Worker(new URL(`./wal-worker${ending}`, import.meta.url), {
+    workerData: { file, state },
+  });
   worker.on('error', () => {});
   worker.unref();
   return worker;
