@@ -4,7 +4,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { GitsteadError } from '../errors.ts';
 import { STAGING_PREFIX } from '../git/durable.ts';
-import { isAncestor } from '../git/history.ts';
+import { isAncestor, walkCommits } from '../git/history.ts';
 import type { Oid } from '../git/object-id.ts';
 import { ObjectStore, type OpenFiles, verifyPack } from '../git/object-store.ts';
 import { packOfEntries } from '../git/pack-builder.ts';
@@ -13,7 +13,8 @@ import { MAIN, moveRef, readRef, removeAnyLock, removeOurLock, takeRefLock } fro
 import { CORNER, createRepository, mendRepository } from '../git/repository.ts';
 import { clearSpool, placeSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
-import { syncPacksAndMain, writePack } from './checkpoint.ts';
+import { syncPacks, syncPacksAndMain, writePack } from './checkpoint.ts';
+import type { ReadObject } from './folder-trees.ts';
 import { type JournalContents, readJournal, removeSegments, removeSpare } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
 import { mergeHeads } from './merge-heads.ts';
@@ -212,13 +213,28 @@ async function moveMain(
       { folder, main, head },
       'main was moved while the server stood still; merging it with what was acknowledged',
     );
-    const merged = mergeHeads(options, newest.user, read, chain[0]!.oldHead, head, main);
+    const merged = mergeHeads(options, newest.user, read, partingOf(read, chain, main), head, main);
     await writePack(folder, merged.packName, merged.pack, merged.index, options.passing);
+    // it stands in no journal: durable before main points at it
+    await syncPacks(folder, [merged.packName]);
     moveRef(folder, merged.head);
     return merged.packName;
   } finally {
     removeOurLock(folder);
   }
+}
+
+/** The newest commit of the chain that `main` has too: where the two went different ways. */
+function partingOf(read: ReadObject, chain: readonly TurnRecord[], main: Oid): Oid | null {
+  const places = new Map<Oid | null, number>([[chain[0]!.oldHead, -1]]);
+  for (const [place, { newHead }] of chain.entries()) places.set(newHead, place);
+  let newest = -1;
+  const isOfChain = (oid: Oid) => {
+    newest = Math.max(newest, places.get(oid) ?? -1);
+    return places.has(oid);
+  };
+  for (const _ of walkCommits(read, main, isOfChain));
+  return newest < 0 ? chain[0]!.oldHead : chain[newest]!.newHead;
 }
 
 /** undefined: no main, or one that a power cut left without its content */

@@ -24,11 +24,17 @@ function tell(line: string): void {
 }
 
 const passed = new Map<string, number>();
+let hasMeddled = false;
 const passing: Passing = (point) => {
   const times = (passed.get(point) ?? 0) + 1;
   passed.set(point, times);
-  if (job.meddle && point === 'turn.judged' && times === job.meddle.at) moveMainAside(job.dataFolder);
-  if (point !== job.stop?.point || times !== job.stop.time) return;
+  if (job.meddle && point === 'turn.judged' && times === job.meddle.at) {
+    moveMainAside(job.dataFolder);
+    passed.clear(); // the stop is counted from here
+    passed.set(point, times);
+    hasMeddled = true;
+  }
+  if ((job.meddle && !hasMeddled) || point !== job.stop?.point || times !== job.stop.time) return;
   tell(`stop ${point} ${times}`);
   process.kill(process.pid, 'SIGKILL');
 };
@@ -37,7 +43,7 @@ const index = openIndex(join(job.dataFolder, 'index.db'));
 const storage = await openStorage({
   dataFolder: job.dataFolder,
   index,
-  log: openLog('error'),
+  log: openLog(job.meddle ? 'silent' : 'error'),
   host: 'crash.example',
   segmentBytes: job.segmentBytes,
   passing,

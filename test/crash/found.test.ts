@@ -12,6 +12,7 @@ import { openJournal } from '../../src/storage/journal.ts';
 import type { StorageOptions } from '../../src/storage/storage.ts';
 import { damageFile } from './damage.ts';
 import { openExpectations } from './expectations.ts';
+import { MEDDLED, moveMainAside } from './meddle.ts';
 import {
   checkAfterCrash,
   checkRepositories,
@@ -161,6 +162,30 @@ test('the copy of a folder that a killed process had open holds no lock of anybo
   assert.ok(leftovers(dataFolder).some((path) => path.endsWith('main.lock')));
   cpSync(dataFolder, copy, { recursive: true });
   await checkAfterCrash(copy, expectations);
+});
+
+test('a deletion that was acknowledged stands, though main was moved aside after a crash', async (t) => {
+  const copy = temporaryDataFolder();
+  let isArmed = false;
+  const store = await start(t, {
+    passing: (point) => {
+      if (isArmed && point === 'journal.synced') cpSync(store.dataFolder, copy, { recursive: true });
+    },
+  });
+  t.after(() => removeFolder(copy));
+  await store.put('alice/notes/a', 'first');
+  await store.storage.drain();
+  isArmed = true;
+  await storageTarget(store.storage).write('alice/notes/a', undefined);
+  moveMainAside(copy);
+  const again = await openAgain(copy);
+  try {
+    assert.equal(await textOf(again, 'alice/notes/a'), undefined);
+    assert.equal(await textOf(again, MEDDLED.key), MEDDLED.text);
+    await checkRepositories(again, copy);
+  } finally {
+    await again.close();
+  }
 });
 
 test('a lock that was deleted by hand while commits were pending is taken again', async (t) => {

@@ -1,10 +1,14 @@
 // kill -9 at random moments, again and again on the same data folder: what was acknowledged stands, byte for byte, and
 // git finds nothing to complain about. GITSTEAD_SEED repeats a run's choices (not its timing).
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { spawnTestServer } from '../open-test-server.ts';
 import { openExpectations } from './expectations.ts';
+import { httpTarget } from './http-target.ts';
 import { checkAfterCrash, removeFolder, temporaryDataFolder } from './reopened.ts';
 import { runWriter } from './run-writer.ts';
-import { diceOf } from './workload.ts';
+import { diceOf, type Report, runWriters } from './workload.ts';
 
 const KILLS = 20;
 const MAX_LINES = 600;
@@ -31,6 +35,41 @@ test('a store that is killed at random moments keeps what it acknowledged', asyn
     if (run.code !== undefined) throw new Error(`the writers ended by themselves, with code ${run.code}`);
     expectations.add(run.lines);
     await checkAfterCrash(dataFolder, expectations);
+  }
+  t.diagnostic(`${expectations.acknowledged()} writes acknowledged`);
+});
+
+const SERVER_KILLS = 3;
+
+test('a server that is killed keeps what its clients were told', async (t) => {
+  const seed = Number(process.env.GITSTEAD_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`seed ${seed}`);
+  const dice = diceOf(seed);
+  const place = temporaryDataFolder();
+  t.after(() => removeFolder(place));
+  const dataFolder = join(place, 'data');
+  await using server = await spawnTestServer({ dataFolder });
+  const tokens = new Map<string, string>();
+  for (const user of ['alice', 'bob']) {
+    await server.createUser(user);
+    tokens.set(user, await server.createToken(user, '*:rw'));
+  }
+  const expectations = openExpectations();
+  for (let kill = 0; kill < SERVER_KILLS; kill++) {
+    const lines: string[] = [];
+    const killAt = 50 + dice(500);
+    let killed: Promise<unknown> | undefined;
+    const report: Report = (event, key, version) => {
+      lines.push(`${event} ${version} ${key}`);
+      if (lines.length >= killAt) killed ??= server.kill('SIGKILL');
+    };
+    const job = { seed: seed + kill, base: expectations.nextBase(), acks: Number.MAX_SAFE_INTEGER };
+    await assert.rejects(runWriters(httpTarget(server, tokens), report, job));
+    assert.ok(killed, 'the writers ended because the server was killed');
+    await killed;
+    expectations.add(lines);
+    await checkAfterCrash(dataFolder, expectations);
+    await server.start();
   }
   t.diagnostic(`${expectations.acknowledged()} writes acknowledged`);
 });

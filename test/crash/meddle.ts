@@ -1,7 +1,7 @@
 // A program that ignores git's lock on main: writes over the branch as a careless script would, while the store has
 // commits pending. What it commits is a document of its own.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The document that it writes, and its content. */
@@ -25,6 +25,19 @@ export function moveMainAside(dataFolder: string): void {
   const aside = join(gitDir, 'refs/heads/aside');
   writeFileSync(aside, `${commit}\n`);
   renameSync(aside, join(gitDir, 'refs/heads/main'));
+  // a power cut is not to take what was the script's to sync
+  for (const oid of [blob, tree, commit]) {
+    sync(join(gitDir, 'objects', oid.slice(0, 2), oid.slice(2)));
+    sync(join(gitDir, 'objects', oid.slice(0, 2)));
+  }
+  for (const path of ['objects', 'refs/heads/main', 'refs/heads']) sync(join(gitDir, path));
+}
+
+function sync(path: string): void {
+  if (!existsSync(path)) return; // it stood in a pack already
+  const descriptor = openSync(path, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 const PERSON = {

@@ -16,7 +16,10 @@ export type WriterJob = {
   segmentBytes: number;
   /** kills itself there, when it passes for that time */
   stop?: { point: StopPoint; time: number };
-  /** before its turn of this number is journaled, main is moved by a program that ignores git's lock */
+  /**
+   * before its turn of this number is journaled, main is moved by a program that ignores git's lock; the stop is counted
+   * from there
+   */
   meddle?: { at: number };
 };
 

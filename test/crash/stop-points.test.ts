@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { STOP_POINTS, type StopPoint } from '../../src/storage/stop-points.ts';
 import { type Expectations, openExpectations } from './expectations.ts';
-import { checkAfterCrash, removeFolder, temporaryDataFolder } from './reopened.ts';
+import { MEDDLED } from './meddle.ts';
+import { checkAfterCrash, openAgain, removeFolder, temporaryDataFolder } from './reopened.ts';
 import { type Run, runWriter, type WriterJob } from './run-writer.ts';
+import { readState } from './workload.ts';
 
 const TIMES = [1, 5];
 /** Rotation and settling need many turns: the journal's segments are small here. */
@@ -82,3 +84,34 @@ test('stopped in the middle of a recovery, and in the next one again, the store 
   }
   assert.deepEqual([...reached].sort(), [...IN_RECOVERY].sort(), 'every point of a recovery was stopped at');
 });
+
+/** Its repository has commits pending at some of these moments, and is merged with what main was moved to. */
+const MEDDLE_AT = 70;
+const AFTER_MEDDLING: readonly Stop[] = [
+  { point: 'journal.synced', time: 1 },
+  { point: 'journal.synced', time: 4 },
+  { point: 'checkpoint.kept', time: 2 },
+  { point: 'checkpoint.index-written', time: 3 },
+  { point: 'checkpoint.ref-moved', time: 3 },
+];
+
+test('stopped after main was moved by a program that ignores its lock, the store keeps what both wrote', async (t) => {
+  for (const stop of AFTER_MEDDLING) {
+    const dataFolder = temporaryDataFolder();
+    t.after(() => removeFolder(dataFolder));
+    const expectations = openExpectations();
+    const run = await runTo(dataFolder, expectations, { stop, meddle: { at: MEDDLE_AT } });
+    assert.ok(isStopped(run, stop), `it passes ${stop.point} for time ${stop.time}`);
+    await checkAfterCrash(dataFolder, expectations, { mayComplain: true });
+    await checkMeddled(dataFolder);
+  }
+});
+
+async function checkMeddled(dataFolder: string): Promise<void> {
+  const store = await openAgain(dataFolder);
+  try {
+    assert.equal((await readState(store.storage, MEDDLED.key))?.bytes.toString(), MEDDLED.text);
+  } finally {
+    await store.close();
+  }
+}

@@ -89,7 +89,7 @@ export const COUNTER = 'alice/counters/shared';
 /** The events of a run, one a line: what was sent, and what was acknowledged. */
 export type Report = (event: 'send' | 'ack', key: string, version: number) => void;
 
-/** Runs the writers until `acks` writes are acknowledged. Versions begin above `base`. */
+/** Runs the writers until `acks` writes are acknowledged, or all have failed. Versions begin above `base`. */
 export async function runWriters(
   target: Target,
   report: Report,
@@ -111,7 +111,8 @@ export async function runWriters(
       report('ack', key, version);
     }
   }
-  await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+  const ends = await Promise.allSettled(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 async function add(target: Target, report: Report): Promise<void> {
