@@ -47,8 +47,8 @@ export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & 
   faults: ReadonlyMap<string, string>;
   /** Tries once more to bring one of them up to date, in the background, unless that was tried a moment ago. */
   tryAgain(key: string): void;
-  /** waits for what is being tried */
-  close(): Promise<void>;
+  /** waits until what was recovered is synced, and for what is being tried */
+  settled(): Promise<void>;
 };
 
 /** Replays the journal. Repositories that cannot be brought up to date do not keep the others from starting. */
@@ -68,11 +68,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     }
   }
   passing('recovery.refs-moved');
-  for (const [folder, packs] of written) await syncPacksAndMain(folder, packs);
-  passing('recovery.synced');
-  if (faults.size === 0) removeSegments(journalFolder, contents.files, passing);
-  const { nextSegment, nextSequence } = contents;
-  return { nextSegment, nextSequence, faults, ...openRetries(options, contents.files, waiting, faults) };
+  const { files, nextSegment, nextSequence } = contents;
+  return { nextSegment, nextSequence, faults, ...openAftermath(options, files, written, waiting, faults) };
 }
 
 function noteFault({ log }: RecoveryOptions, faults: Map<string, string>, key: string, error: unknown): void {
@@ -80,16 +77,37 @@ function noteFault({ log }: RecoveryOptions, faults: Map<string, string>, key: s
   faults.set(key, error instanceof GitsteadError ? error.message : 'its journal cannot be replayed');
 }
 
-/** Later attempts at what failed at the start: the disk has room again, or somebody removed a lock that was left. */
-function openRetries(
+/**
+ * What need not be waited for at the start: what was written is synced, after which the old segments go; and later attempts
+ * at what failed (the disk has room again, or somebody removed a lock that was left).
+ */
+function openAftermath(
   options: RecoveryOptions,
   files: readonly string[],
+  written: ReadonlyMap<string, Set<string>>,
   waiting: Map<string, TurnRecord[]>,
   faults: Map<string, string>,
-): Pick<Recovered, 'tryAgain' | 'close'> {
+): Pick<Recovered, 'tryAgain' | 'settled'> {
   const trying = new Map<string, Promise<void>>();
   const triedAt = new Map<string, number>();
   const start = performance.now();
+  const synced = syncWritten();
+
+  async function syncWritten(): Promise<boolean> {
+    try {
+      for (const [folder, packs] of written) await syncPacksAndMain(folder, packs);
+    } catch (error) {
+      options.log.error({ err: error }, 'what was recovered cannot be synced; its journal is kept');
+      return false;
+    }
+    options.passing('recovery.synced');
+    removeOld();
+    return true;
+  }
+
+  function removeOld(): void {
+    if (faults.size === 0) removeSegments(options.journalFolder, files, options.passing);
+  }
 
   async function replayAgain(key: string, turns: readonly TurnRecord[]): Promise<void> {
     try {
@@ -98,7 +116,7 @@ function openRetries(
       removeLeftovers(folder, options.isCopy);
       faults.delete(key);
       waiting.delete(key);
-      if (faults.size === 0) removeSegments(options.journalFolder, files, options.passing);
+      if (await synced) removeOld();
       options.log.warn({ repository: key }, 'this repository is up to date again');
     } catch (error) {
       noteFault(options, faults, key, error);
@@ -113,7 +131,8 @@ function openRetries(
       const isDue = performance.now() - (triedAt.get(key) ?? start) > TRY_AGAIN_MS;
       if (turns && isDue && !trying.has(key)) trying.set(key, replayAgain(key, turns));
     },
-    async close() {
+    async settled() {
+      await synced;
       await Promise.all(trying.values());
     },
   };
@@ -130,9 +149,11 @@ function folderOf(options: RecoveryOptions, turns: readonly TurnRecord[]): strin
  */
 export function chainOf(turns: readonly TurnRecord[]): TurnRecord[] {
   const chain: TurnRecord[] = [];
+  const places = new Map<Oid | null, number>();
   for (const turn of turns) {
-    const replaced = chain.findIndex(({ oldHead }) => oldHead === turn.oldHead);
-    if (replaced >= 0) chain.length = replaced;
+    const replaced = places.get(turn.oldHead) ?? chain.length;
+    for (const { oldHead } of chain.splice(replaced)) places.delete(oldHead);
+    places.set(turn.oldHead, chain.length);
     chain.push(turn);
   }
   return chain;

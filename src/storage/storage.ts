@@ -244,6 +244,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 
     async removeUser(user) {
       await storage.drain(user);
+      await recovered.settled();
       await journal.settleAll();
       for (const repository of [...registry.opened()])
         if (repository.user === user) registry.forget(repository);
@@ -260,7 +261,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     async [Symbol.asyncDispose]() {
       isClosing = true;
       await readIn;
-      await recovered.close();
+      await recovered.settled();
       await storage
         .drain()
         .catch((error) => log.error({ err: asGitsteadError(error) }, 'what is pending stays in the journal'));

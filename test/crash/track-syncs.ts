@@ -62,7 +62,8 @@ function syncLater(descriptor: number, done: (error: Error | null) => void): voi
 }
 
 if (image !== undefined) {
-  if (isMainThread) rememberAll(dataFolder);
+  // a process before this one may have begun the image
+  if (isMainThread && fs.readdirSync(image).length === 0) rememberAll(dataFolder);
   Object.assign(fs, { fsync: syncLater, fdatasync: syncLater, fsyncSync: sync, fdatasyncSync: sync });
   syncBuiltinESMExports();
 }
