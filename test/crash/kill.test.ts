@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runGit } from '../../src/git/process.ts';
+import { listRepositoryFolders } from '../../src/storage/repository-folders.ts';
 import { spawnTestServer } from '../open-test-server.ts';
 import { openExpectations } from './expectations.ts';
 import { httpTarget } from './http-target.ts';
@@ -22,6 +24,8 @@ test('a store that is killed at random moments keeps what it acknowledged', asyn
   const expectations = openExpectations();
   for (let kill = 0; kill < KILLS; kill++) {
     const killAfter = 1 + (kill % 5 === 4 ? dice(20) : dice(MAX_LINES));
+    // a gc beside it, now and then, with nothing spared
+    const gc = kill % 4 === 2 ? collectGarbage(dataFolder) : undefined;
     const run = await runWriter(
       {
         dataFolder,
@@ -33,11 +37,19 @@ test('a store that is killed at random moments keeps what it acknowledged', asyn
       { killAfter },
     );
     if (run.code !== undefined) throw new Error(`the writers ended by themselves, with code ${run.code}`);
+    await gc;
     expectations.add(run.lines);
     await checkAfterCrash(dataFolder, expectations);
   }
   t.diagnostic(`${expectations.acknowledged()} writes acknowledged`);
 });
+
+/** Of every repository, one after the other; one that writes are going on in may fail, and change nothing. */
+async function collectGarbage(dataFolder: string): Promise<void> {
+  for (const { folder } of listRepositoryFolders(join(dataFolder, 'repos'))) {
+    await runGit(folder, ['gc', '--prune=now', '--quiet']);
+  }
+}
 
 const SERVER_KILLS = 3;
 
