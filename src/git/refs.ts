@@ -11,6 +11,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmdirSync,
@@ -89,6 +90,17 @@ export function findPackedRef(file: string, ref: string): Oid | undefined {
     return oid;
   }
   return undefined;
+}
+
+/** Whether the repository has any ref at all: a branch, a tag, whatever its name. */
+export function hasRefs(gitDir: string): boolean {
+  try {
+    if (/^[0-9a-f]{40} /m.test(readFileSync(`${gitDir}/packed-refs`, 'latin1'))) return true;
+  } catch (error) {
+    if (!isAbsence(error)) throw unreadable(error);
+  }
+  const loose = readdirSync(`${gitDir}/refs`, { recursive: true, withFileTypes: true });
+  return loose.some((entry) => entry.isFile() && !entry.name.endsWith('.lock'));
 }
 
 /** A text that changes whenever the ref does: of the loose file, or of packed-refs where there is none. One or two stats. */

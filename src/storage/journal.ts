@@ -39,6 +39,7 @@ const MAX_SETTLE_AGAIN_MS = 16_000;
 /** one writev takes at most so many buffers (IOV_MAX) */
 const MAX_BUFFERS = 1024;
 const SPARE = 'spare';
+const REMOVED = '.removed';
 
 /** The packs that hold a segment's turns, by repository ('user/module'). */
 export type SegmentUse = Map<string, Set<string>>;
@@ -283,8 +284,15 @@ export type JournalContents = {
 export function readJournal(folder: string): JournalContents {
   const segments: { id: number; sealed: SealedSegment | undefined; bytes: Buffer }[] = [];
   const files: string[] = [];
+  const removals: string[] = [];
+  const removed = new Map<string, number>();
   let highest = 0;
   for (const name of readdirSync(folder)) {
+    if (name.endsWith(REMOVED)) {
+      removals.push(join(folder, name));
+      removed.set(name.slice(0, -REMOVED.length), Number(readFileSync(join(folder, name), 'latin1')));
+      continue;
+    }
     const named = /^([0-9a-f]{8})\.segment$/.exec(name);
     if (!named) continue;
     files.push(join(folder, name));
@@ -301,8 +309,11 @@ export function readJournal(folder: string): JournalContents {
   );
   records.sort((a, b) => a.sequence - b.sequence);
   return {
-    turns: records.map(({ turn }) => turn),
-    files,
+    turns: records
+      .filter(({ turn, sequence }) => sequence >= (removed.get(turn.user) ?? 0))
+      .map(({ turn }) => turn),
+    // the segments go first
+    files: [...files, ...removals],
     nextSegment: highest + 1,
     nextSequence: (records.at(-1)?.sequence ?? 0) + 1,
   };
@@ -311,6 +322,24 @@ export function readJournal(folder: string): JournalContents {
 /** Removes the spare segment of a stopped process: it holds nothing, and its name is wanted. */
 export function removeSpare(folder: string): void {
   rmSync(join(folder, SPARE), { force: true });
+}
+
+/**
+ * A user was removed: turns of that name below this sequence are not replayed, in segments that are kept for the sake of
+ * others.
+ * @returns the path of the note, which goes with the segments
+ */
+export function noteRemoval(folder: string, user: string, sequence: number): string {
+  const path = join(folder, user + REMOVED);
+  const file = openSync(path, 'w', 0o600);
+  try {
+    writeSync(file, String(sequence));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  syncFolder(folder);
+  return path;
 }
 
 /** Takes segments off the disk whose turns are safe elsewhere. */

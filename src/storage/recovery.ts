@@ -15,7 +15,7 @@ import { clearSpool, placeSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
 import { syncPacks, syncPacksAndMain, writePack } from './checkpoint.ts';
 import type { ReadObject } from './folder-trees.ts';
-import { type JournalContents, readJournal, removeSegments, removeSpare } from './journal.ts';
+import { type JournalContents, noteRemoval, readJournal, removeSegments, removeSpare } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
 import { mergeHeads } from './merge-heads.ts';
 import { repositoryFolder } from './repository-folders.ts';
@@ -47,6 +47,8 @@ export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & 
   faults: ReadonlyMap<string, string>;
   /** Tries once more to bring one of them up to date, in the background, unless that was tried a moment ago. */
   tryAgain(key: string): void;
+  /** The user is being removed: what the old segments still have of theirs is not replayed, now or at a later start. */
+  forget(user: string): Promise<void>;
   /** waits until what was recovered is synced, and for what is being tried */
   settled(): Promise<void>;
 };
@@ -68,8 +70,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     }
   }
   passing('recovery.refs-moved');
-  const { files, nextSegment, nextSequence } = contents;
-  return { nextSegment, nextSequence, faults, ...openAftermath(options, files, written, waiting, faults) };
+  const { nextSegment, nextSequence } = contents;
+  return { nextSegment, nextSequence, faults, ...openAftermath(options, contents, written, waiting, faults) };
 }
 
 function noteFault({ log }: RecoveryOptions, faults: Map<string, string>, key: string, error: unknown): void {
@@ -83,14 +85,16 @@ function noteFault({ log }: RecoveryOptions, faults: Map<string, string>, key: s
  */
 function openAftermath(
   options: RecoveryOptions,
-  files: readonly string[],
+  { files, nextSequence }: JournalContents,
   written: ReadonlyMap<string, Set<string>>,
   waiting: Map<string, TurnRecord[]>,
   faults: Map<string, string>,
-): Pick<Recovered, 'tryAgain' | 'settled'> {
+): Pick<Recovered, 'tryAgain' | 'forget' | 'settled'> {
   const trying = new Map<string, Promise<void>>();
   const triedAt = new Map<string, number>();
   const start = performance.now();
+  /** of users that were removed */
+  const notes: string[] = [];
   const synced = syncWritten();
 
   async function syncWritten(): Promise<boolean> {
@@ -106,7 +110,7 @@ function openAftermath(
   }
 
   function removeOld(): void {
-    if (faults.size === 0) removeSegments(options.journalFolder, files, options.passing);
+    if (faults.size === 0) removeSegments(options.journalFolder, [...files, ...notes], options.passing);
   }
 
   async function replayAgain(key: string, turns: readonly TurnRecord[]): Promise<void> {
@@ -130,6 +134,17 @@ function openAftermath(
       const turns = waiting.get(key);
       const isDue = performance.now() - (triedAt.get(key) ?? start) > TRY_AGAIN_MS;
       if (turns && isDue && !trying.has(key)) trying.set(key, replayAgain(key, turns));
+    },
+    async forget(user) {
+      const isSynced = await synced;
+      await Promise.all(trying.values());
+      if (isSynced && faults.size === 0) return;
+      notes.push(noteRemoval(options.journalFolder, user, nextSequence));
+      for (const key of [...faults.keys()].filter((name) => name.startsWith(`${user}/`))) {
+        faults.delete(key);
+        waiting.delete(key);
+      }
+      if (isSynced) removeOld();
     },
     async settled() {
       await synced;

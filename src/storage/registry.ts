@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import type { Index } from '../db/open-index.ts';
 import { GitsteadError } from '../errors.ts';
 import { ObjectStore, type OpenFiles } from '../git/object-store.ts';
-import { MAIN, readRef, refStamp } from '../git/refs.ts';
+import { hasRefs, MAIN, readRef, refStamp } from '../git/refs.ts';
 import { checkRepository, createRepository } from '../git/repository.ts';
 import type { Log } from '../log.ts';
 import { isIdle, type OpenRepository, repositoryState } from './open-repository.ts';
@@ -73,8 +73,12 @@ export function openRegistry(options: RegistryOptions): Registry {
     checkRepository(folder);
     const head = readRef(folder, MAIN) ?? null;
     const row = index.repositories.ensure(user, module);
-    if (head === null && row.head !== null) throw new GitsteadError('not-ready', 'the branch main is gone');
-    return repositoryState(row, folder, new ObjectStore(folder, files), head, refStamp(folder, MAIN));
+    const store = new ObjectStore(folder, files);
+    // without an index, packs that no ref reaches tell of a branch that is gone
+    if (head === null && (row.head !== null || (store.packs().length > 0 && !hasRefs(folder)))) {
+      throw new GitsteadError('not-ready', 'the branch main is gone');
+    }
+    return repositoryState(row, folder, store, head, refStamp(folder, MAIN));
   }
 
   function refuseFaulty(key: string): void {

@@ -244,7 +244,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 
     async removeUser(user) {
       await storage.drain(user);
-      await recovered.settled();
+      await recovered.forget(user);
       await journal.settleAll();
       for (const repository of [...registry.opened()])
         if (repository.user === user) registry.forget(repository);

@@ -167,7 +167,7 @@ const REPOSITORY_DAMAGES: Record<string, RepositoryDamage> = {
   'a main that nobody has': {
     damage: (gitDir) => writeFileSync(join(gitDir, 'refs/heads/main'), `${'ab'.repeat(20)}\n`),
   },
-  'no main': { damage: (gitDir) => rmSync(join(gitDir, 'refs/heads/main')), isSilentWithoutIndex: true },
+  'no main': { damage: (gitDir) => rmSync(join(gitDir, 'refs/heads/main')) },
   'no objects': { damage: (gitDir) => rmSync(join(gitDir, 'objects'), { recursive: true }) },
   'no refs': { damage: (gitDir) => rmSync(join(gitDir, 'refs'), { recursive: true }) },
   'no folder': { damage: (gitDir) => rmSync(gitDir, { recursive: true }), isSilentWithoutIndex: true },

@@ -1,7 +1,7 @@
 // What the crash tests found and a small test can show: each a fault of its own, quick and without a crash.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Index, openIndex } from '../../src/db/open-index.ts';
@@ -273,3 +273,63 @@ test('a damaged pack that the journal holds only in part is left for a person to
     await again.close();
   }
 });
+
+test('a lock that somebody left is waited for at the start, and no start is needed when it is gone', async (t) => {
+  const { dataFolder, lock } = await lockedAfterCrash(t);
+  const again = await openAgain(dataFolder);
+  try {
+    await assert.rejects(readState(again.storage, 'alice/notes/a'), { code: 'not-ready' });
+    await putText(again, 'bob/notes/b', 'others go on');
+    rmSync(lock);
+    await t.waitFor(async () => assert.equal(await textOf(again, 'alice/notes/a'), 'second'), {
+      timeout: 20_000,
+    });
+    await checkRepositories(again, dataFolder);
+  } finally {
+    await again.close();
+  }
+  assert.deepEqual(leftovers(dataFolder), []);
+  assert.deepEqual(readdirSync(join(dataFolder, 'journal')), []);
+});
+
+test('a user who is removed stays removed, though the journal is kept for the sake of others', async (t) => {
+  const { dataFolder, lock } = await lockedAfterCrash(t);
+  const first = await openAgain(dataFolder);
+  await first.storage.removeUser(pathOf('carol/notes/c').user);
+  await first.close();
+  const second = await openAgain(dataFolder);
+  try {
+    assert.equal(await readState(second.storage, 'carol/notes/c'), undefined);
+    assert.deepEqual(second.storage.repositories(pathOf('carol/notes/c').user), []);
+    rmSync(lock);
+    await t.waitFor(async () => assert.equal(await textOf(second, 'alice/notes/a'), 'second'), {
+      timeout: 20_000,
+    });
+  } finally {
+    await second.close();
+  }
+  assert.deepEqual(readdirSync(join(dataFolder, 'journal')), []);
+});
+
+/** Of alice a commit is in the journal alone and her repository is locked by somebody else; carol's is in it, too. */
+async function lockedAfterCrash(t: TestContext): Promise<{ dataFolder: string; lock: string }> {
+  const dataFolder = temporaryDataFolder();
+  let isArmed = false;
+  const store = await start(t, {
+    passing: (point) => {
+      if (isArmed && point === 'journal.synced') cpSync(store.dataFolder, dataFolder, { recursive: true });
+    },
+  });
+  t.after(() => removeFolder(dataFolder));
+  await store.put('alice/notes/a', 'first');
+  await store.put('carol/notes/c', 'carol’s');
+  await store.storage.drain();
+  isArmed = true;
+  await store.put('alice/notes/a', 'second');
+  isArmed = false;
+  const lock = join(dataFolder, 'repos/alice/notes.git/refs/heads/main.lock');
+  rmSync(join(dataFolder, 'journal/running')); // not a copy: the lock is somebody's
+  rmSync(lock);
+  writeFileSync(lock, '');
+  return { dataFolder, lock };
+}
