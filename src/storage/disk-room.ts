@@ -6,7 +6,6 @@ import { GitsteadError } from '../errors.ts';
 /** Kept free; of a small disk only a part of it. */
 const RESERVE_BYTES = 16 << 20;
 const RESERVE_PART = 1 / 16;
-const LOOK_AGAIN_MS = 20;
 
 export interface DiskRoom {
   /** @throws disk-full when `bytes` more would not leave what is kept free */
@@ -15,20 +14,13 @@ export interface DiskRoom {
 
 /** @param folder any folder on the disk */
 export function openDiskRoom(folder: string): DiskRoom {
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  let room = 0;
-
-  function look(): void {
-    const { bavail, blocks, bsize } = statfsSync(folder);
-    room = bavail * bsize - Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_PART);
-    lookedAt = performance.now();
-  }
-
   return {
     check(bytes) {
-      if (performance.now() - lookedAt > LOOK_AGAIN_MS || bytes > room) look();
-      if (bytes > room) throw new GitsteadError('disk-full', 'the disk is full; the old version stands');
-      room -= bytes;
+      // a microsecond: nothing need be remembered
+      const { bavail, blocks, bsize } = statfsSync(folder);
+      const reserve = Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_PART);
+      if (bavail * bsize - bytes >= reserve) return;
+      throw new GitsteadError('disk-full', 'the disk is full; the old version stands');
     },
   };
 }

@@ -13,8 +13,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Oid } from '../git/object-id.ts';
 import { openLog } from '../log.ts';
-import { type JournalOptions, openJournal, readJournal } from './journal.ts';
+import { type JournalOptions, openJournal } from './journal.ts';
 import { decodeRecords, SEGMENT_HEADER_BYTES, type TurnRecord } from './journal-format.ts';
+import { readJournal } from './left-journal.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -8,8 +8,6 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
-  readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -20,8 +18,6 @@ import { promisify } from 'node:util';
 import { GitsteadError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import {
-  decodeRecords,
-  decodeSegmentHeader,
   encodeSegmentHeader,
   encodeTurn,
   SEGMENT_HEADER_BYTES,
@@ -38,8 +34,8 @@ const SETTLE_AGAIN_MS = 500;
 const MAX_SETTLE_AGAIN_MS = 16_000;
 /** one writev takes at most so many buffers (IOV_MAX) */
 const MAX_BUFFERS = 1024;
-const SPARE = 'spare';
-const REMOVED = '.removed';
+/** The name of a segment that was settled, and is to be used again. */
+export const SPARE = 'spare';
 
 /** The packs that hold a segment's turns, by repository ('user/module'). */
 export type SegmentUse = Map<string, Set<string>>;
@@ -269,86 +265,6 @@ export function openJournal(options: JournalOptions): Journal {
     settleAll,
     close: closeJournal,
   };
-}
-
-export type JournalContents = {
-  /** every acknowledged turn that stands in the journal, in the order in which they were made durable */
-  turns: TurnRecord[];
-  /** the segment files that hold them; they go once the turns are safe */
-  files: string[];
-  nextSegment: number;
-  nextSequence: number;
-};
-
-/** Reads what a stopped process left in the journal's folder: every segment up to its own torn end. */
-export function readJournal(folder: string): JournalContents {
-  const segments: { id: number; sealed: SealedSegment | undefined; bytes: Buffer }[] = [];
-  const files: string[] = [];
-  const removals: string[] = [];
-  const removed = new Map<string, number>();
-  let highest = 0;
-  for (const name of readdirSync(folder)) {
-    if (name.endsWith(REMOVED)) {
-      removals.push(join(folder, name));
-      removed.set(name.slice(0, -REMOVED.length), Number(readFileSync(join(folder, name), 'latin1')));
-      continue;
-    }
-    const named = /^([0-9a-f]{8})\.segment$/.exec(name);
-    if (!named) continue;
-    files.push(join(folder, name));
-    const id = Number.parseInt(named[1]!, 16);
-    highest = Math.max(highest, id);
-    const bytes = readFileSync(join(folder, name));
-    const header = decodeSegmentHeader(bytes);
-    if (header?.id === id) segments.push({ id, sealed: header.sealed, bytes });
-  }
-  segments.sort((a, b) => a.id - b.id);
-  const ends = new Map(segments.flatMap(({ sealed }) => (sealed ? [[sealed.id, sealed.end] as const] : [])));
-  const records = segments.flatMap(
-    ({ id, bytes }) => decodeRecords(bytes, id, ends.get(id) ?? bytes.length).records,
-  );
-  records.sort((a, b) => a.sequence - b.sequence);
-  return {
-    turns: records
-      .filter(({ turn, sequence }) => sequence >= (removed.get(turn.user) ?? 0))
-      .map(({ turn }) => turn),
-    // the segments go first
-    files: [...files, ...removals],
-    nextSegment: highest + 1,
-    nextSequence: (records.at(-1)?.sequence ?? 0) + 1,
-  };
-}
-
-/** Removes the spare segment of a stopped process: it holds nothing, and its name is wanted. */
-export function removeSpare(folder: string): void {
-  rmSync(join(folder, SPARE), { force: true });
-}
-
-/**
- * A user was removed: turns of that name below this sequence are not replayed, in segments that are kept for the sake of
- * others.
- * @returns the path of the note, which goes with the segments
- */
-export function noteRemoval(folder: string, user: string, sequence: number): string {
-  const path = join(folder, user + REMOVED);
-  const file = openSync(path, 'w', 0o600);
-  try {
-    writeSync(file, String(sequence));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  syncFolder(folder);
-  return path;
-}
-
-/** Takes segments off the disk whose turns are safe elsewhere. */
-export function removeSegments(folder: string, files: readonly string[], passing: Passing): void {
-  for (const file of files) {
-    rmSync(file, { force: true });
-    passing('recovery.segment-gone');
-  }
-  syncFolder(folder);
 }
 
 function segmentName(id: number): string {

@@ -1,5 +1,6 @@
-// Recovery, at start: what the journal holds becomes packs and refs, durably, before anything is served; then the
-// leftovers of the stopped process go. Nothing that was acknowledged depends on anything but the journal.
+// Recovery, at start: what the journal holds becomes packs and refs before anything is served; then the leftovers of the
+// stopped process go. Nothing that was acknowledged depends on anything but the journal, which goes only when all is synced
+// (see aftermath.ts).
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { GitsteadError } from '../errors.ts';
@@ -13,10 +14,11 @@ import { MAIN, moveRef, readRef, removeAnyLock, removeOurLock, takeRefLock } fro
 import { CORNER, createRepository, mendRepository } from '../git/repository.ts';
 import { clearSpool, placeSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
-import { syncPacks, syncPacksAndMain, writePack } from './checkpoint.ts';
+import { type Aftermath, openAftermath, type Written } from './aftermath.ts';
+import { syncPacks, writePack } from './checkpoint.ts';
 import type { ReadObject } from './folder-trees.ts';
-import { type JournalContents, noteRemoval, readJournal, removeSegments, removeSpare } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
+import { type JournalContents, readJournal, removeSpare } from './left-journal.ts';
 import { mergeHeads } from './merge-heads.ts';
 import { repositoryFolder } from './repository-folders.ts';
 import type { Passing } from './stop-points.ts';
@@ -25,7 +27,6 @@ import type { Passing } from './stop-points.ts';
 const FIRST_ENTRY = 12;
 const LOCK_TRIES = 100;
 const LOCK_AGAIN_MS = 50;
-const TRY_AGAIN_MS = 2000;
 
 export type RecoveryOptions = {
   journalFolder: string;
@@ -39,118 +40,40 @@ export type RecoveryOptions = {
   isCopy: boolean;
 };
 
-export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & {
-  /**
-   * 'user/module' of the repositories that could not be brought up to date, with the reason: they answer 503, and the
-   * segments are kept
-   */
-  faults: ReadonlyMap<string, string>;
-  /** Tries once more to bring one of them up to date, in the background, unless that was tried a moment ago. */
-  tryAgain(key: string): void;
-  /** The user is being removed: what the old segments still have of theirs is not replayed, now or at a later start. */
-  forget(user: string): Promise<void>;
-  /** waits until what was recovered is synced, and for what is being tried */
-  settled(): Promise<void>;
-};
+export type Recovered = Pick<JournalContents, 'nextSegment' | 'nextSequence'> & Aftermath;
 
 /** Replays the journal. Repositories that cannot be brought up to date do not keep the others from starting. */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { journalFolder, passing } = options;
+  const { journalFolder, log, passing } = options;
   removeSpare(journalFolder);
   const contents = readJournal(journalFolder);
-  const waiting = Map.groupBy(contents.turns, ({ user, module }) => `${user}/${module}`);
-  const faults = new Map<string, string>();
-  const written = new Map<string, Set<string>>();
-  for (const [key, turns] of waiting) {
+  const failed = new Map<string, { turns: readonly TurnRecord[]; error: unknown }>();
+  const written: Written[] = [];
+  for (const [key, turns] of Map.groupBy(contents.turns, ({ user, module }) => `${user}/${module}`)) {
     try {
-      written.set(folderOf(options, turns), await replay(options, turns));
-      waiting.delete(key);
+      written.push(await replay(options, turns));
     } catch (error) {
-      noteFault(options, faults, key, error);
+      failed.set(key, { turns, error });
     }
   }
   passing('recovery.refs-moved');
   const { nextSegment, nextSequence } = contents;
-  return { nextSegment, nextSequence, faults, ...openAftermath(options, contents, written, waiting, faults) };
-}
-
-function noteFault({ log }: RecoveryOptions, faults: Map<string, string>, key: string, error: unknown): void {
-  log.error({ err: error, repository: key }, 'this repository cannot be brought up to date; it answers 503');
-  faults.set(key, error instanceof GitsteadError ? error.message : 'its journal cannot be replayed');
-}
-
-/**
- * What need not be waited for at the start: what was written is synced, after which the old segments go; and later attempts
- * at what failed (the disk has room again, or somebody removed a lock that was left).
- */
-function openAftermath(
-  options: RecoveryOptions,
-  { files, nextSequence }: JournalContents,
-  written: ReadonlyMap<string, Set<string>>,
-  waiting: Map<string, TurnRecord[]>,
-  faults: Map<string, string>,
-): Pick<Recovered, 'tryAgain' | 'forget' | 'settled'> {
-  const trying = new Map<string, Promise<void>>();
-  const triedAt = new Map<string, number>();
-  const start = performance.now();
-  /** of users that were removed */
-  const notes: string[] = [];
-  const synced = syncWritten();
-
-  async function syncWritten(): Promise<boolean> {
-    try {
-      for (const [folder, packs] of written) await syncPacksAndMain(folder, packs);
-    } catch (error) {
-      options.log.error({ err: error }, 'what was recovered cannot be synced; its journal is kept');
-      return false;
-    }
-    options.passing('recovery.synced');
-    removeOld();
-    return true;
+  async function replayAgain(turns: readonly TurnRecord[]): Promise<Written> {
+    const again = await replay(options, turns);
+    removeLeftovers(again.folder, options.isCopy);
+    return again;
   }
-
-  function removeOld(): void {
-    if (faults.size === 0) removeSegments(options.journalFolder, [...files, ...notes], options.passing);
-  }
-
-  async function replayAgain(key: string, turns: readonly TurnRecord[]): Promise<void> {
-    try {
-      const folder = folderOf(options, turns);
-      await syncPacksAndMain(folder, await replay(options, turns));
-      removeLeftovers(folder, options.isCopy);
-      faults.delete(key);
-      waiting.delete(key);
-      if (await synced) removeOld();
-      options.log.warn({ repository: key }, 'this repository is up to date again');
-    } catch (error) {
-      noteFault(options, faults, key, error);
-    }
-    triedAt.set(key, performance.now());
-    trying.delete(key);
-  }
-
-  return {
-    tryAgain(key) {
-      const turns = waiting.get(key);
-      const isDue = performance.now() - (triedAt.get(key) ?? start) > TRY_AGAIN_MS;
-      if (turns && isDue && !trying.has(key)) trying.set(key, replayAgain(key, turns));
-    },
-    async forget(user) {
-      const isSynced = await synced;
-      await Promise.all(trying.values());
-      if (isSynced && faults.size === 0) return;
-      notes.push(noteRemoval(options.journalFolder, user, nextSequence));
-      for (const key of [...faults.keys()].filter((name) => name.startsWith(`${user}/`))) {
-        faults.delete(key);
-        waiting.delete(key);
-      }
-      if (isSynced) removeOld();
-    },
-    async settled() {
-      await synced;
-      await Promise.all(trying.values());
-    },
-  };
+  const aftermath = openAftermath({
+    journalFolder,
+    files: contents.files,
+    nextSequence,
+    written,
+    failed,
+    replay: replayAgain,
+    log,
+    passing,
+  });
+  return { nextSegment, nextSequence, ...aftermath };
 }
 
 function folderOf(options: RecoveryOptions, turns: readonly TurnRecord[]): string {
@@ -174,8 +97,8 @@ export function chainOf(turns: readonly TurnRecord[]): TurnRecord[] {
   return chain;
 }
 
-/** @returns the names of the packs that must be synced */
-async function replay(options: RecoveryOptions, turns: readonly TurnRecord[]): Promise<Set<string>> {
+/** Makes the turns of one repository packs, and moves its main. Nothing is synced. */
+async function replay(options: RecoveryOptions, turns: readonly TurnRecord[]): Promise<Written> {
   const folder = folderOf(options, turns);
   const chain = chainOf(turns);
   if (!existsSync(folder)) {
@@ -211,7 +134,7 @@ async function replay(options: RecoveryOptions, turns: readonly TurnRecord[]): P
   const merged = await moveMain(options, folder, chain, store.object);
   if (merged) packs.add(merged);
   for (const name of packs) dropKeep(folder, name);
-  return packs;
+  return { folder, packs };
 }
 
 function disposable(object: ObjectStore) {
