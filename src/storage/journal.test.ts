@@ -15,7 +15,7 @@ import type { Oid } from '../git/object-id.ts';
 import { openLog } from '../log.ts';
 import { type JournalOptions, openJournal } from './journal.ts';
 import { decodeRecords, SEGMENT_HEADER_BYTES, type TurnRecord } from './journal-format.ts';
-import { readJournal } from './left-journal.ts';
+import { noteRemoval, readJournal } from './left-journal.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -192,4 +192,17 @@ test('a stray file, an empty segment and a segment under another name are passed
   const read = readJournal(folder);
   assert.deepEqual(read.turns, [turn(0)]);
   assert.equal(read.nextSegment, 10);
+});
+
+test('turns of a user who was removed are not read; later ones under the same name are', async () => {
+  const journal = openJournal(options(keepAll));
+  const ofBob = { ...turn(1), user: 'bob' };
+  await journal.append([turn(0), ofBob, turn(2)]);
+  const note = noteRemoval(folder, 'alice', 4);
+  await journal.append([turn(3)]);
+  const read = readJournal(folder);
+  assert.deepEqual(read.turns, [ofBob, turn(3)]);
+  assert.equal(read.files.at(-1), note, 'the note goes after the segments');
+  for (const file of read.files.slice(0, -1)) rmSync(file);
+  assert.equal(readJournal(folder).nextSequence, 4, 'no turn to come is below the note');
 });
