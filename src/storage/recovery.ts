@@ -113,6 +113,8 @@ async function replay(options: RecoveryOptions, turns: readonly TurnRecord[]): P
     options.passing('recovery.spool-placed');
     packs.add(name);
   }
+  // their names in the spool go when leftovers are removed: their places must be on the disk by then
+  if (packs.size > 0) await syncPacks(folder, packs);
   const groups = Map.groupBy(chain, ({ packName }) => packName);
   for (const [name, turns] of groups) {
     if (verifyPack(packFile(folder, name, 'pack'))) continue;

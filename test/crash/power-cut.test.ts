@@ -168,7 +168,9 @@ test('records behind a cut of the journal are gone whole, and those before it st
     const folder = join(place, 'cut');
     cpSync(left, folder, { recursive: true });
     const bytes = Buffer.from(whole);
-    writeFileSync(join(folder, segment), number % 2 === 0 ? bytes.subarray(0, at) : bytes.fill(0, at));
+    // a record may end in a zero of its own: zeros behind a cut there would leave it whole
+    const asZeros = number % 2 === 1 && whole[at] !== 0;
+    writeFileSync(join(folder, segment), asZeros ? bytes.fill(0, at) : bytes.subarray(0, at));
     await checkHeads(folder, standing, number % 5 === 3);
     removeFolder(folder);
   }
