@@ -294,7 +294,7 @@ test('a pack placed by us is read without looking at the folder, and given up wh
   assert.deepEqual(store.read(hashObject('blob', body))?.body, body);
   rmSync(pack);
   rmSync(pack.replace(/pack$/, 'idx'));
-  store.rescanIfChanged();
+  store.rescan();
   assert.deepEqual(store.packs(), []);
   assert.equal(store.read(hashObject('blob', body)), undefined);
 });

@@ -111,11 +111,6 @@ export class ObjectStore {
     this.#stamp = stamp;
   }
 
-  /** As `rescan`, if the folder has changed since; one stat otherwise. For whoever looks now and then. */
-  rescanIfChanged(): void {
-    if (this.#stamp !== this.#folderStamp()) this.rescan();
-  }
-
   /** Closes what is open; streams that are under way come to their ends. The store may be asked again afterwards. */
   close(): void {
     for (const pack of this.#packs.values()) pack.close();

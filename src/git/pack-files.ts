@@ -127,21 +127,6 @@ export function mergeablePacks(gitDir: string): PackFile[] {
   return packs.sort((a, b) => a.modified - b.modified || (a.name < b.name ? -1 : 1));
 }
 
-/**
- * Removes packs without an index, which a crash while placing or removing one has left: nobody sees them, they only take
- * room. Younger ones may be a push that is just coming in.
- * @param before only files last changed before this time, in ms since 1970
- */
-export function removeStrayPacks(gitDir: string, before: number): void {
-  const files = new Set(listFolder(gitDir));
-  for (const file of files) {
-    const [, name] = /^(pack-[0-9a-f]{40})\.(?:pack|rev)$/.exec(file) ?? [];
-    if (name === undefined || files.has(`${name}.idx`) || files.has(`${name}.keep`)) continue;
-    const stats = statSync(`${packFolder(gitDir)}/${file}`, { throwIfNoEntry: false });
-    if (stats && stats.mtimeMs < before) rmSync(`${packFolder(gitDir)}/${file}`, { force: true });
-  }
-}
-
 function listFolder(gitDir: string): string[] {
   try {
     return readdirSync(packFolder(gitDir));

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gitEnvironment } from './process.ts';
-import { checkRepository, createRepository, mendRepository, syncRepository } from './repository.ts';
+import { checkRepository, createRepository, mendRepository } from './repository.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-repository-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -143,14 +143,6 @@ test('checkRepository says that a real SHA-256 repository cannot be used', () =>
   const bare = join(root, 'sha256.git');
   execFileSync('git', ['init', '-q', '--bare', '--object-format=sha256', bare], { stdio: 'pipe' });
   assert.throws(() => checkRepository(bare), { code: 'not-ready', message: /SHA-256/ });
-});
-
-test('a repository that was made without waiting is whole, and can be waited for', async () => {
-  const path = join(root, 'repos', 'later.git');
-  createRepository(path, { durable: false });
-  checkRepository(path);
-  await syncRepository(path);
-  assert.equal(git(path, 'fsck', '--strict'), '');
 });
 
 test('a repository whose files lost their bytes in a power loss is mended; a healthy one is left alone', () => {

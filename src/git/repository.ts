@@ -1,17 +1,9 @@
 // A bare repository as a folder on disk: how a new one is made, and whether one that stands here is of the kind that
 // Gitstead reads. What is in it is left to refs.ts and object-store.ts.
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { GitsteadError } from '../errors.ts';
-import {
-  placeFile,
-  replaceFile,
-  stagingPath,
-  syncFile,
-  syncFolder,
-  syncFolderNow,
-  writeFileDurably,
-} from './durable.ts';
+import { placeFile, replaceFile, stagingPath, syncFolderNow, writeFileDurably } from './durable.ts';
 
 /** Our own corner of a repository: git never looks in there, and gc leaves it alone. */
 export const CORNER = 'gitstead';
@@ -36,22 +28,18 @@ const CONFIG = `[core]
 
 /**
  * Makes an empty bare repository at `path`, whole or not at all. Its parent is made when missing.
- * @param options.durable false leaves the waiting to `syncRepository`: of what makes a repository, the syncs are the
- *   larger part. A power loss before that can leave none, or one that `mendRepository` puts right.
  * Throws 'not-ready' when something stands at `path` already.
  */
-export function createRepository(path: string, options: { durable?: boolean } = {}): void {
-  const durable = options.durable ?? true;
+export function createRepository(path: string): void {
   const parent = dirname(path);
   const parentMade = mkdirSync(parent, { recursive: true, mode: 0o700 });
   const staged = stagingPath(parent);
-  const write = durable ? writeFileDurably : writeFile;
   try {
     mkdirSync(staged, { mode: 0o700 });
     for (const folder of FOLDERS) mkdirSync(join(staged, folder), { mode: 0o700 });
-    write(join(staged, 'config'), CONFIG);
-    write(join(staged, 'HEAD'), HEAD);
-    if (durable) syncFolderNow(staged);
+    writeFileDurably(join(staged, 'config'), CONFIG);
+    writeFileDurably(join(staged, 'HEAD'), HEAD);
+    syncFolderNow(staged);
     if (statSync(path, { throwIfNoEntry: false })) {
       throw new GitsteadError('not-ready', 'there is something at the place of the new repository');
     }
@@ -60,20 +48,8 @@ export function createRepository(path: string, options: { durable?: boolean } = 
     rmSync(staged, { recursive: true, force: true });
     throw error;
   }
-  if (durable) {
-    syncFolderNow(parent);
-    if (parentMade) syncFolderNow(dirname(parentMade));
-  }
-}
-
-function writeFile(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600 });
-}
-
-/** Waits until a repository made with `durable: false` is on the disk, without blocking the event loop. */
-export async function syncRepository(path: string): Promise<void> {
-  for (const name of ['config', 'HEAD']) await syncFile(join(path, name));
-  for (const folder of ['objects', 'refs', '.', '..', '../..']) await syncFolder(join(path, folder));
+  syncFolderNow(parent);
+  if (parentMade) syncFolderNow(dirname(parentMade));
 }
 
 /**
