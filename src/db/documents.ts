@@ -1,5 +1,7 @@
 // The table of documents: one row per current document.
 import type { DatabaseSync } from 'node:sqlite';
+import type { Folders } from './folders.ts';
+import type { KnownRows } from './known-rows.ts';
 
 export type DocumentRow = {
   /** `<blob id>-<8 hex digits of the type's SHA-1>`, without quotes */
@@ -12,9 +14,10 @@ export type DocumentRow = {
 };
 
 export interface Documents {
-  /** one look-up for a GET: user, module, folder path within the repository ('' its root), name */
-  find(user: string, module: string, folder: string, name: string): DocumentRow | undefined;
-  size(folder: number, name: string): number | undefined;
+  /** for a GET: the repository's row, the folder's path within it ('' its root), the document's name */
+  find(repository: number, folder: string, name: string): DocumentRow | undefined;
+  /** the same within a folder's row */
+  findIn(folder: number, name: string): DocumentRow | undefined;
   put(folder: number, name: string, document: DocumentRow): void;
   remove(folder: number, name: string): void;
   /** `{"name": {"ETag": …, "Content-Type": …, …}, …}` of the documents in a folder, as JSON text */
@@ -22,13 +25,15 @@ export interface Documents {
   list(folder: number): (DocumentRow & { name: string })[];
 }
 
-export function openDocuments(database: DatabaseSync): Documents {
-  const find = database.prepare(`
-    SELECT d.etag, d.type, d.size, d.modified FROM repositories r
-    JOIN folders f ON f.repository = r.id AND f.path = ?
-    JOIN documents d ON d.folder = f.id AND d.name = ?
-    WHERE r.user = ? AND r.module = ?`);
-  const size = database.prepare('SELECT size FROM documents WHERE folder = ? AND name = ?');
+/** @param known its rows, told of every transaction's end */
+export function openDocuments(
+  database: DatabaseSync,
+  folders: Folders,
+  known: KnownRows<DocumentRow>,
+): Documents {
+  const find = database.prepare(
+    'SELECT etag, type, size, modified FROM documents WHERE folder = ? AND name = ?',
+  );
   const put = database.prepare(`
     INSERT INTO documents (folder, name, etag, type, size, modified) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (folder, name) DO UPDATE
@@ -42,11 +47,24 @@ export function openDocuments(database: DatabaseSync): Documents {
     'SELECT name, etag, type, size, modified FROM documents WHERE folder = ? ORDER BY name',
   );
 
+  function findIn(folder: number, name: string): DocumentRow | undefined {
+    return known.find(`${folder}/${name}`, () => find.get(folder, name) as DocumentRow | undefined);
+  }
+
   return {
-    find: (user, module, folder, name) => find.get(folder, name, user, module) as DocumentRow | undefined,
-    size: (folder, name) => (size.get(folder, name) as { size: number } | undefined)?.size,
-    put: (folder, name, d) => void put.run(folder, name, d.etag, d.type, d.size, d.modified),
-    remove: (folder, name) => void remove.run(folder, name),
+    find(repository, path, name) {
+      const folder = folders.find(repository, path);
+      return folder && findIn(folder.id, name);
+    },
+    findIn,
+    put(folder, name, document) {
+      known.change(`${folder}/${name}`, document);
+      put.run(folder, name, document.etag, document.type, document.size, document.modified);
+    },
+    remove(folder, name) {
+      known.change(`${folder}/${name}`, null);
+      remove.run(folder, name);
+    },
     listingJson: (folder) => (listing.get(folder) as { items: string }).items,
     list: (folder) => list.all(folder) as (DocumentRow & { name: string })[],
   };

@@ -1,6 +1,7 @@
 // The table of folders: each folder with a document below it, its tree's object id (which is its ETag), and
 // the number of the last change below it (the key under which its listing may be cached).
 import type { DatabaseSync } from 'node:sqlite';
+import type { KnownRows } from './known-rows.ts';
 
 /**
  * A folder as the engine knows it. `id` is set by the index once the row stands, so that the next turn
@@ -22,14 +23,15 @@ export interface Folders {
   /** writes the folder's tree; sets `row.id` */
   put(repository: number, row: FolderRow, tree: string, changed: number): void;
   /** takes the row out; forgets `row.id` */
-  remove(row: FolderRow): void;
+  remove(repository: number, row: FolderRow): void;
   /** `{"name/": {"ETag": …}, …}` of the folders in a folder, as JSON text */
   listingJson(folder: number): string;
   /** every folder of a repository, for comparing with its tree */
   listAll(repository: number): { id: number; path: string; tree: string }[];
 }
 
-export function openFolders(database: DatabaseSync): Folders {
+/** @param known its rows, told of every transaction's end */
+export function openFolders(database: DatabaseSync, known: KnownRows<FolderState>): Folders {
   const find = database.prepare('SELECT id, tree, changed FROM folders WHERE repository = ? AND path = ?');
   const update = database.prepare('UPDATE folders SET tree = ?, changed = ? WHERE id = ?');
   const insert = database.prepare(`
@@ -43,18 +45,21 @@ export function openFolders(database: DatabaseSync): Folders {
   const listAll = database.prepare('SELECT id, path, tree FROM folders WHERE repository = ? ORDER BY path');
 
   return {
-    find: (repository, path) => find.get(repository, path) as FolderState | undefined,
+    find: (repository, path) =>
+      known.find(`${repository}/${path}`, () => find.get(repository, path) as FolderState | undefined),
     put(repository, row, tree, changed) {
       if (row.id !== undefined) {
         update.run(tree, changed, row.id);
-        return;
+      } else {
+        const parent = row.parent?.id ?? null;
+        const inserted = insert.get(repository, row.path, parent, row.name, tree, changed) as { id: number };
+        row.id = inserted.id;
       }
-      const parent = row.parent?.id ?? null;
-      const inserted = insert.get(repository, row.path, parent, row.name, tree, changed) as { id: number };
-      row.id = inserted.id;
+      known.change(`${repository}/${row.path}`, { id: row.id, tree, changed });
     },
-    remove(row) {
+    remove(repository, row) {
       if (row.id === undefined) return;
+      known.change(`${repository}/${row.path}`, null);
       remove.run(row.id);
       row.id = undefined;
     },

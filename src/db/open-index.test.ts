@@ -57,9 +57,9 @@ function fill(user = 'alice', module = 'notes') {
 
 test('a change is there afterwards: documents, folders, the head and the counts', () => {
   const { repository, e } = fill();
-  assert.deepEqual({ ...index.documents.find('alice', 'notes', 'd/e', 'b') }, document(10));
-  assert.equal(index.documents.find('alice', 'notes', 'd', 'b'), undefined);
-  assert.equal(index.documents.find('alice', 'other', 'd/e', 'b'), undefined);
+  assert.deepEqual({ ...index.documents.find(repository, 'd/e', 'b') }, document(10));
+  assert.equal(index.documents.find(repository, 'd', 'b'), undefined);
+  assert.equal(index.documents.find(repository + 1, 'd/e', 'b'), undefined);
   assert.equal(index.folders.find(repository, 'd/e')?.tree, 't2');
   assert.equal(index.folders.find(repository, 'd/e')?.id, e.id);
   const { head, documents, bytes } = index.repositories.find('alice', 'notes')!;
@@ -247,6 +247,61 @@ test('one repository is cleared or removed without the others', () => {
   assert.deepEqual({ ...index.repositories.usage('alice') }, { documents: 2, bytes: 11 });
 });
 
+test('what is found equals what the file holds, after changes that are made, fail, and take all out', () => {
+  const { repository, top, d, e } = fill();
+  const folders = [top, d, e];
+  const names = ['a', 'b', 'c'];
+  let random = 1;
+  const below = (count: number) => {
+    random = (random * 1103515245 + 12345) & 0x7fffffff;
+    return (random >>> 8) % count;
+  };
+  for (let step = 0; step < 300; step++) {
+    const folder = folders[below(3)]!;
+    const isGone = below(8) === 0 && folder === e;
+    const gone = names.map((name) => ({ folder, name, document: null }));
+    const name = names[below(3)]!;
+    const put = { folder, name, document: below(3) === 0 ? null : document(step) };
+    const change: IndexChange = {
+      repository,
+      head: `c${step}`,
+      folders: folders.map((row) => ({ row, tree: isGone && row === e ? null : `t${step}` })),
+      documents: isGone ? gone : [put],
+    };
+    const broken = {
+      folder: top,
+      name: 'x',
+      document: { ...document(1), type: undefined as unknown as string },
+    };
+    const fails = below(5) === 0;
+    if (fails) assert.throws(() => index.apply([change, { ...change, documents: [broken] }]));
+    else index.apply([change]);
+    if (below(50) === 0) {
+      index.repositories.clear(repository);
+      for (const row of folders) row.id = undefined;
+    }
+    checkFound(repository, folders, names);
+  }
+});
+
+/** Compares what is found, perhaps in memory, with what the lists say, which ask the file. */
+function checkFound(repository: number, rows: FolderRow[], names: string[]): void {
+  const stored = index.folders.listAll(repository);
+  for (const { path } of rows) {
+    const row = stored.find((folder) => folder.path === path);
+    assert.equal(index.folders.find(repository, path)?.tree, row?.tree);
+    const listed = row ? index.documents.list(row.id) : [];
+    for (const name of names) {
+      const inList = listed.find((candidate) => candidate.name === name);
+      assert.equal(index.documents.find(repository, path, name)?.etag, inList?.etag);
+    }
+  }
+  assert.deepEqual(
+    { ...index.repositories.find('alice', 'notes') },
+    { ...index.repositories.listAll().find(({ id }) => id === repository) },
+  );
+}
+
 test('a snapshot is over when its reading is, also when that throws', () => {
   const { repository, top } = fill();
   assert.equal(
@@ -263,11 +318,11 @@ test('a snapshot is over when its reading is, also when that throws', () => {
 });
 
 test('an index that is closed and opened holds what it held', () => {
-  fill();
+  const { repository } = fill();
   index.close();
   index = openIndex(file);
   assert.equal(index.isNew, false);
-  assert.equal(index.documents.find('alice', 'notes', '', 'a')?.size, 1);
+  assert.equal(index.documents.find(repository, '', 'a')?.size, 1);
 });
 
 const damages: Record<string, () => void> = {
@@ -296,7 +351,7 @@ for (const [how, damage] of Object.entries(damages)) {
     index = openIndex(file);
     assert.equal(index.isNew, true);
     assert.deepEqual(index.repositories.listAll(), []);
-    fill();
-    assert.equal(index.documents.find('alice', 'notes', '', 'a')?.size, 1);
+    const { repository } = fill();
+    assert.equal(index.documents.find(repository, '', 'a')?.size, 1);
   });
 }

@@ -5,8 +5,9 @@ import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { type DocumentRow, type Documents, openDocuments } from './documents.ts';
-import { type FolderRow, type Folders, openFolders } from './folders.ts';
-import { openRepositories, type Repositories } from './repositories.ts';
+import { type FolderRow, type FolderState, type Folders, openFolders } from './folders.ts';
+import { KnownRows } from './known-rows.ts';
+import { openRepositories, type Repositories, type RepositoryRow } from './repositories.ts';
 
 /** The layout below. A file of another layout is dropped and rebuilt from the repositories. */
 const INDEX_VERSION = 2;
@@ -136,9 +137,16 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index 
   };
   // Change numbers never repeat: they begin anew, above all earlier ones, each time the index is opened.
   let changeNumber = times * 2 ** 32;
-  const repositories = openRepositories(database);
-  const folders = openFolders(database);
-  const documents = openDocuments(database);
+  const known = {
+    repositories: new KnownRows<RepositoryRow>(),
+    folders: new KnownRows<FolderState>(),
+    documents: new KnownRows<DocumentRow>(),
+  };
+  const repositories = openRepositories(database, known.repositories, () => {
+    for (const rows of Object.values(known)) rows.clear();
+  });
+  const folders = openFolders(database, known.folders);
+  const documents = openDocuments(database, folders, known.documents);
   const begin = database.prepare('BEGIN IMMEDIATE');
   const beginRead = database.prepare('BEGIN');
   const commit = database.prepare('COMMIT');
@@ -156,7 +164,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index 
     let bytes = 0;
     for (const { folder, name, document } of change.documents) {
       if (folder.id === undefined) continue; // a folder that came and went within the turn
-      const before = documents.size(folder.id, name);
+      const before = documents.findIn(folder.id, name)?.size;
       if (before !== undefined) {
         count--;
         bytes -= before;
@@ -169,7 +177,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index 
         documents.remove(folder.id, name);
       }
     }
-    for (const { row, tree } of change.folders) if (tree === null) folders.remove(row);
+    for (const { row, tree } of change.folders) if (tree === null) folders.remove(change.repository, row);
     repositories.move(change.repository, change.head, count, bytes);
   }
 
@@ -179,12 +187,18 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index 
     try {
       for (const change of changes) applyOne(change, added);
       commit.run();
+      settleKnown(true);
       logCopier.note(changes.length);
     } catch (error) {
+      settleKnown(false);
       for (const row of added) row.id = undefined;
       if (database.isTransaction) rollback.run();
       throw error;
     }
+  }
+
+  function settleKnown(isCommitted: boolean): void {
+    for (const rows of Object.values(known)) rows.settle(isCommitted);
   }
 
   function snapshot<T>(read: () => T): T {

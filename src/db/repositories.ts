@@ -1,5 +1,6 @@
 // The table of repositories: which exist, the commit that their rows equal, and what they hold.
 import type { DatabaseSync } from 'node:sqlite';
+import type { KnownRows } from './known-rows.ts';
 
 export type RepositoryRow = {
   id: number;
@@ -19,7 +20,7 @@ export interface Repositories {
   list(user: string): (RepositoryRow & { tree: string | null; changed: number | null })[];
   listAll(): RepositoryRow[];
   usage(user: string): { documents: number; bytes: number };
-  /** sets the head and adds to the counts */
+  /** sets the head and adds to the counts, in a transaction */
   move(id: number, head: string | null, documents: number, bytes: number): void;
   /** takes out a repository with its folders and documents */
   remove(id: number): void;
@@ -27,7 +28,15 @@ export interface Repositories {
   clear(id: number): void;
 }
 
-export function openRepositories(database: DatabaseSync): Repositories {
+/**
+ * @param known its rows, told of every transaction's end
+ * @param forget called when many rows of all tables go at once
+ */
+export function openRepositories(
+  database: DatabaseSync,
+  known: KnownRows<RepositoryRow>,
+  forget: () => void,
+): Repositories {
   const find = database.prepare('SELECT * FROM repositories WHERE user = ? AND module = ?');
   const insert = database.prepare(
     'INSERT INTO repositories (user, module) VALUES (?, ?) ON CONFLICT DO NOTHING',
@@ -41,7 +50,7 @@ export function openRepositories(database: DatabaseSync): Repositories {
     'SELECT coalesce(sum(documents), 0) AS documents, coalesce(sum(bytes), 0) AS bytes FROM repositories WHERE user = ?',
   );
   const move = database.prepare(
-    'UPDATE repositories SET head = ?, documents = documents + ?, bytes = bytes + ? WHERE id = ?',
+    'UPDATE repositories SET head = ?, documents = documents + ?, bytes = bytes + ? WHERE id = ? RETURNING *',
   );
   const removeDocuments = database.prepare(
     'DELETE FROM documents WHERE folder IN (SELECT id FROM folders WHERE repository = ?)',
@@ -62,21 +71,30 @@ export function openRepositories(database: DatabaseSync): Repositories {
     } catch (error) {
       database.exec('ROLLBACK');
       throw error;
+    } finally {
+      forget();
     }
   }
 
+  function findRow(user: string, module: string): RepositoryRow | undefined {
+    return known.find(`${user}/${module}`, () => find.get(user, module) as RepositoryRow | undefined);
+  }
+
   return {
-    find: (user, module) => find.get(user, module) as RepositoryRow | undefined,
+    find: findRow,
     ensure(user, module) {
-      const row = find.get(user, module) as RepositoryRow | undefined;
+      const row = findRow(user, module);
       if (row) return row;
       insert.run(user, module);
-      return find.get(user, module) as RepositoryRow;
+      return findRow(user, module)!;
     },
     list: (user) => list.all(user) as (RepositoryRow & { tree: string | null; changed: number | null })[],
     listAll: () => listAll.all() as RepositoryRow[],
     usage: (user) => usage.get(user) as { documents: number; bytes: number },
-    move: (id, head, documents, bytes) => void move.run(head, documents, bytes, id),
+    move(id, head, documents, bytes) {
+      const row = move.get(head, documents, bytes, id) as RepositoryRow | undefined;
+      if (row) known.change(`${row.user}/${row.module}`, row);
+    },
     remove: (id) => inTransaction(id, remove),
     clear: (id) => inTransaction(id, reset),
   };

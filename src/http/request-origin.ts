@@ -1,7 +1,7 @@
 // By which name and from where a request came (threat 26): the Host header must be a name of ours, and
 // forwarded headers count only when a configured proxy sends them. Used by pages and storage alike.
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
 import { GitsteadError } from '../errors.ts';
 
 export type OriginSettings = {
@@ -32,6 +32,14 @@ export type RequestOrigin = {
   serves: 'all' | 'accounts' | 'storage' | 'discovery';
 };
 
+/** What stays the same while a connection lasts, and what its last Host header meant. */
+type Connection = {
+  sender: string;
+  behindProxy: boolean;
+  host: string | undefined;
+  judged: RequestOrigin | undefined;
+};
+
 export type JudgeOrigin = (request: IncomingMessage) => RequestOrigin;
 
 /**
@@ -44,18 +52,19 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
   const names = configuredNames(settings);
   let hasWarned = false;
 
-  return (request) => {
-    const sender = plainAddress(request.socket.remoteAddress ?? '');
-    const behindProxy = isTrusted(sender);
-    if (!behindProxy && !hasWarned && isForwarded(request)) {
-      hasWarned = true;
-      warn(`forwarded headers from ${sender} are ignored: it is not among the trusted proxies`);
+  const connections = new WeakMap<Socket, Connection>();
+
+  function connectionOf({ socket }: IncomingMessage): Connection {
+    let connection = connections.get(socket);
+    if (!connection) {
+      const sender = plainAddress(socket.remoteAddress ?? '');
+      connection = { sender, behindProxy: isTrusted(sender), host: undefined, judged: undefined };
+      connections.set(socket, connection);
     }
-    const host = (
-      (behindProxy && forwarded(request, 'x-forwarded-host')) ||
-      request.headers.host ||
-      ''
-    ).toLowerCase();
+    return connection;
+  }
+
+  function judge(request: IncomingMessage, host: string, client: string): RequestOrigin {
     const known = names.get(host);
     const port = settings.port ?? request.socket.localPort;
     if (!known && !isLoopbackHost(host, port)) throw wrongHost(host);
@@ -66,9 +75,28 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
       linkOrigin,
       storageOrigin: settings.storageUrl === undefined ? linkOrigin : new URL(settings.storageUrl).origin,
       addressHost: settings.addressHost ?? new URL(linkOrigin).host,
-      client: behindProxy ? clientBehindProxies(request, isTrusted) : sender,
+      client,
       serves: known?.serves ?? 'all',
     };
+  }
+
+  return (request) => {
+    const connection = connectionOf(request);
+    const { sender, behindProxy } = connection;
+    const host = request.headers.host ?? '';
+    if (behindProxy) {
+      const asked = forwarded(request, 'x-forwarded-host') || host;
+      return judge(request, asked.toLowerCase(), clientBehindProxies(request, isTrusted));
+    }
+    if (!hasWarned && isForwarded(request)) {
+      hasWarned = true;
+      warn(`forwarded headers from ${sender} are ignored: it is not among the trusted proxies`);
+    }
+    if (!connection.judged || connection.host !== host) {
+      connection.judged = judge(request, host.toLowerCase(), sender);
+      connection.host = host;
+    }
+    return connection.judged;
   };
 }
 

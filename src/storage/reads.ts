@@ -95,7 +95,7 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     const opened = ready(path.user, module);
     if (opened === undefined) return undefined;
     const repository = opened instanceof Promise ? await opened : opened;
-    const find = () => engine.index.documents.find(path.user, module, folder, name);
+    const find = () => engine.index.documents.find(repository.row, folder, name);
     const row = find() ?? ((await readInPush(repository)) ? find() : undefined);
     if (!row) return undefined;
     const { etag, type, size, modified } = row;

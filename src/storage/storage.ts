@@ -31,6 +31,7 @@ import { type RunningMark, setRunningMark } from './running-mark.ts';
 import { type Passing, passOn } from './stop-points.ts';
 import { openTreeBudget } from './tree-budget.ts';
 import type { Write } from './turn.ts';
+import { hasRootDocument } from './turn-rules.ts';
 import type { Storage, WriteResult } from './types.ts';
 
 export type StorageOptions = {
@@ -161,8 +162,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     { precondition }: Omit<Write, 'segments'>,
   ): WriteResult | undefined {
     if (!permitsWrite(precondition, undefined)) return { kind: 'stale', current: undefined };
-    const inTheWay = index.documents.find(path.user, ROOT_MODULE, '', path.segments[0]);
-    return inTheWay && path.segments.length > 1 ? { kind: 'clash', at: path.segments[0] } : undefined;
+    const [module, ...rest] = path.segments;
+    return rest.length > 0 && hasRootDocument(index, path.user, module)
+      ? { kind: 'clash', at: module }
+      : undefined;
   }
 
   const storage: Storage = {

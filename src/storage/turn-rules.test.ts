@@ -50,8 +50,10 @@ function write(path: string, size: number | undefined, quotaBytes?: number): Wri
   return { segments: path.split('/'), precondition: {}, author, quotaBytes, document };
 }
 
-const rules = (module: string, ...writes: Write[]) =>
-  outsideRules(index, { user: 'alice', module } as OpenRepository, writes);
+const rules = (module: string, ...writes: Write[]) => {
+  const row = index.repositories.ensure('alice', module).id;
+  return outsideRules(index, { user: 'alice', module, row } as OpenRepository, writes);
+};
 
 test("turns of the root, of a module's first document and of what may be its last one need the gate", () => {
   store('notes', { a: 1, b: 1 });

@@ -34,14 +34,14 @@ export function outsideRules(
       return (index.repositories.find(user, name)?.documents ?? 0) > 0 ? name : undefined;
     }
     if (before > deletes) return undefined; // documents stood here all along: no root document can have the name
-    return index.documents.find(user, ROOT_MODULE, '', module) ? module : undefined;
+    return hasRootDocument(index, user, module) ? module : undefined;
   }
 
   function checkQuota(write: Write, addedBytes: number): void {
     const { quotaBytes } = write;
     if (quotaBytes === undefined || !write.document) return;
     const folder = write.segments.slice(0, -1).join('/');
-    const replaced = index.documents.find(user, module, folder, write.segments.at(-1)!)?.size ?? 0;
+    const replaced = index.documents.find(repository.row, folder, write.segments.at(-1)!)?.size ?? 0;
     const after = index.repositories.usage(user).bytes + addedBytes + write.document.body.size - replaced;
     if (after > quotaBytes && write.document.body.size > replaced) {
       throw new GitsteadError(
@@ -58,6 +58,12 @@ export function outsideRules(
       ? [ROOT_MODULE]
       : [];
   return { needsGate, neighbours, clashesOutside, checkQuota };
+}
+
+/** Whether a document of the user's root has this name. */
+export function hasRootDocument(index: Index, user: string, name: string): boolean {
+  const root = index.repositories.find(user, ROOT_MODULE);
+  return root !== undefined && index.documents.find(root.id, '', name) !== undefined;
 }
 
 /** False for names that a document of the root may have, and that are too long for a repository. */
