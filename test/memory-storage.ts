@@ -1,7 +1,6 @@
 // The storage as a Map: what the draft's section 3 asks for and nothing of git. The model that the real one is
 // compared with, and a storage for tests of what stands above it.
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { GitsteadError } from '../src/errors.ts';
 import { EMPTY_TREE, hashObject } from '../src/git/object-id.ts';
 import { permitsWrite } from '../src/protocol/conditions.ts';
@@ -69,7 +68,7 @@ export function openMemoryStorage(options: MemoryStorageOptions = {}): MemorySto
       failIfTold('body');
       const { body } = info as StoredDocument;
       const part = range ? body.subarray(range.start, range.end + 1) : body;
-      return part.length > streamAboveBytes ? Readable.from(chunksOf(part), { objectMode: false }) : part;
+      return part.length > streamAboveBytes ? Object.assign(chunksOf(part), { close() {} }) : part;
     },
     async folderTag(path) {
       failIfTold('folderTag');
@@ -196,6 +195,6 @@ async function readAll(source: AsyncIterable<Buffer>, limit: number): Promise<Bu
   return Buffer.concat(chunks);
 }
 
-function* chunksOf(bytes: Buffer): Iterable<Buffer> {
+async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += 65_536) yield bytes.subarray(start, start + 65_536);
 }

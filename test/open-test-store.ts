@@ -141,10 +141,14 @@ export async function bytesOf(
 ): Promise<Buffer | undefined> {
   const info = await storage.document(path);
   if (!info) return undefined;
-  const body = await storage.body(path, info, range);
+  return wholeBody(await storage.body(path, info, range));
+}
+
+/** What `Storage.body` gave, to its end. */
+export async function wholeBody(body: Buffer | AsyncIterable<Buffer>): Promise<Buffer> {
   if (Buffer.isBuffer(body)) return body;
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 

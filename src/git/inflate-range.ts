@@ -14,8 +14,13 @@ const BLOCK_BYTES = 0xffff;
 const BLOCK_HEADER_BYTES = 5;
 const STREAM_HEADER_BYTES = 2;
 const CHECKSUM_BYTES = 4;
-/** Below this, inflating what comes before is as fast as looking for stored blocks. */
+/** Below this, inflating is as fast as looking for stored blocks. */
 const SEEK_ABOVE_BYTES = 1 << 20;
+/** Stored blocks that are read, and handed out, at once. */
+const BLOCKS_AT_ONCE = 4;
+const ADLER_MODULUS = 65521;
+/** Sums of so many bytes still fit into 31 bits. */
+const ADLER_STEP_BYTES = 3800;
 
 /** Where a stream lies, and what it holds. */
 export type StreamPlace = {
@@ -28,8 +33,9 @@ export type StreamPlace = {
 };
 
 /**
- * The bytes `start` to `end` (inclusive) of what the stream holds, as chunks of some 64 KiB. A range that goes on to the
- * end is checked against the stream's checksum, unless its beginning was skipped in a stream of stored blocks.
+ * The bytes `start` to `end` (inclusive) of what the stream holds, as chunks of up to 256 KiB, each good until the next one is
+ * asked for. A range that goes on to the end is checked against the stream's checksum, unless its beginning was skipped in a
+ * stream of stored blocks.
  * Throws 'corrupt' when the stream is broken or holds another number of bytes, the system's error when a read fails.
  */
 export async function* inflateRange(
@@ -38,7 +44,7 @@ export async function* inflateRange(
   end: number,
 ): AsyncGenerator<Buffer, void, undefined> {
   if (start > end) return;
-  if (start >= SEEK_ABOVE_BYTES && (await isStoredInFullBlocks(place, start))) {
+  if (end >= SEEK_ABOVE_BYTES && (await isStoredInFullBlocks(place, start))) {
     yield* readStoredBlocks(place, start, end);
     return;
   }
@@ -154,19 +160,75 @@ function isBlockHeader(place: StreamPlace, header: Buffer, index: number): boole
   );
 }
 
+/** Reads into the same memory again and again: what is thrown away for each chunk adds up until it is collected. */
 async function* readStoredBlocks(
   place: StreamPlace,
   start: number,
   end: number,
 ): AsyncGenerator<Buffer, void, undefined> {
   const last = Math.floor(end / BLOCK_BYTES);
-  for (let index = Math.floor(start / BLOCK_BYTES); index <= last; index++) {
-    const block = await readChunk(place, blockAt(place, index), BLOCK_HEADER_BYTES + BLOCK_BYTES);
-    if (!isBlockHeader(place, block, index)) throw corrupt('is broken in its middle');
+  const checksum = start === 0 && end === place.size - 1 ? new Adler32() : undefined;
+  const memory = Buffer.allocUnsafeSlow(BLOCKS_AT_ONCE * (BLOCK_HEADER_BYTES + BLOCK_BYTES));
+  for (let index = Math.floor(start / BLOCK_BYTES); index <= last; index += BLOCKS_AT_ONCE) {
+    const count = Math.min(BLOCKS_AT_ONCE, last + 1 - index);
+    const bytes = await readBlocks(place, index, count, memory);
+    checksum?.add(bytes);
+    if (checksum && index + count > last && checksum.value !== (await storedChecksum(place))) {
+      throw corrupt('does not have its checksum');
+    }
     const from = Math.max(start - index * BLOCK_BYTES, 0);
-    const to = Math.min(end + 1 - index * BLOCK_BYTES, BLOCK_BYTES);
-    if (block.length < BLOCK_HEADER_BYTES + to) throw corrupt('is cut short');
-    yield block.subarray(BLOCK_HEADER_BYTES + from, BLOCK_HEADER_BYTES + to);
+    yield bytes.subarray(from, end + 1 - index * BLOCK_BYTES);
+  }
+}
+
+/** What `count` blocks from `index` on hold, without their headers; in `memory`. */
+async function readBlocks(place: StreamPlace, index: number, count: number, memory: Buffer): Promise<Buffer> {
+  const at = blockAt(place, index);
+  const wanted = Math.min(count * (BLOCK_HEADER_BYTES + BLOCK_BYTES), place.to - at);
+  const { bytesRead } = await readAsync(place.descriptor, memory, 0, wanted, at);
+  let filled = 0;
+  for (let block = 0; block < count; block++) {
+    const from = block * (BLOCK_HEADER_BYTES + BLOCK_BYTES);
+    const header = memory.subarray(from, Math.min(from + BLOCK_HEADER_BYTES, bytesRead));
+    if (!isBlockHeader(place, header, index + block)) throw corrupt('is broken in its middle');
+    const length = Math.min(BLOCK_BYTES, place.size - (index + block) * BLOCK_BYTES);
+    if (from + BLOCK_HEADER_BYTES + length > bytesRead) throw corrupt('is cut short');
+    memory.copyWithin(filled, from + BLOCK_HEADER_BYTES, from + BLOCK_HEADER_BYTES + length);
+    filled += length;
+  }
+  return memory.subarray(0, filled);
+}
+
+async function storedChecksum(place: StreamPlace): Promise<number> {
+  const last = lastBlock(place);
+  const at = blockAt(place, last) + BLOCK_HEADER_BYTES + place.size - last * BLOCK_BYTES;
+  const checksum = await readChunk(place, at, CHECKSUM_BYTES);
+  if (checksum.length < CHECKSUM_BYTES) throw corrupt('is cut short');
+  return checksum.readUInt32BE(0);
+}
+
+/** The checksum of a zlib stream's bytes (RFC 1950, section 8.2). */
+class Adler32 {
+  #low = 1;
+  #high = 0;
+
+  add(bytes: Uint8Array): void {
+    let [low, high] = [this.#low, this.#high];
+    for (let from = 0; from < bytes.length; from += ADLER_STEP_BYTES) {
+      const to = Math.min(from + ADLER_STEP_BYTES, bytes.length);
+      for (let at = from; at < to; at++) {
+        low += bytes[at]!;
+        high += low;
+      }
+      low %= ADLER_MODULUS;
+      high %= ADLER_MODULUS;
+    }
+    this.#low = low;
+    this.#high = high;
+  }
+
+  get value(): number {
+    return this.#high * 2 ** 16 + this.#low;
   }
 }
 

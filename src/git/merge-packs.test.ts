@@ -384,7 +384,8 @@ test('large blobs pass through, and are streamed afterwards', async () => {
   const store = new ObjectStore(bare, new OpenFiles(4));
   for (const [i, oid] of spooled.entries()) {
     const chunks: Buffer[] = [];
-    for await (const chunk of store.stream(oid, 2 << 20, bodies[i]!.length - 1)) chunks.push(chunk as Buffer);
+    for await (const chunk of store.stream(oid, 2 << 20, bodies[i]!.length - 1))
+      chunks.push(Buffer.from(chunk));
     assert.ok(Buffer.concat(chunks).equals(bodies[i]!.subarray(2 << 20)));
   }
   store.close();

@@ -2,7 +2,6 @@
 // Packs come and go under us (gc, repack), so a miss looks at the folder again before it says "absent"; and a disk or a
 // table of descriptors that fails is an error, never "absent". Objects that are not on disk yet are the engine's.
 import { closeSync, readdirSync, statSync } from 'node:fs';
-import { Readable } from 'node:stream';
 import { GitsteadError } from '../errors.ts';
 import { inflateRange } from './inflate-range.ts';
 import { openLoose, readLoose, statLoose } from './loose.ts';
@@ -16,7 +15,11 @@ export { verifyPack } from './pack-reader.ts';
 /** A repack may replace the packs again while we look; more often than this in a row it is not a repack. */
 const MAX_RESCANS = 5;
 
-type ByteStream = { chunks: AsyncIterable<Buffer> | Iterable<Buffer>; close: () => void };
+/**
+ * Bytes on their way from the disk: each chunk is good until the next one is asked for. It keeps a file open until it was
+ * iterated, to the end or not, or `close` is called instead.
+ */
+export type ByteStream = AsyncIterable<Buffer> & { close(): void };
 
 export class ObjectStore {
   readonly #gitDir: string;
@@ -58,20 +61,17 @@ export class ObjectStore {
 
   /**
    * The bytes `start` to `end` (inclusive) of the object's body, in chunks. Objects that are not deltas pass through
-   * some 300 KiB of memory, whatever their size. Whatever goes wrong while reading destroys the stream with the error.
-   * The stream must be read to its end or destroyed: it keeps a file open.
+   * some 300 KiB of memory, whatever their size. Whatever goes wrong while reading is thrown to who iterates.
    * @throws GitsteadError as for `read`, and `corrupt` when the object is not here
    */
-  stream(oid: Oid, start: number, end: number): Readable {
+  stream(oid: Oid, start: number, end: number): ByteStream {
     const source = this.#ask(
       oid,
       (pack, offset) => packStream(pack, offset, start, end),
       () => looseStream(this.#gitDir, oid, start, end),
     );
     if (!source) throw new GitsteadError('corrupt', 'an object that was stored is missing');
-    const readable = Readable.from(source.chunks, { objectMode: false, highWaterMark: 64 << 10 });
-    readable.once('close', source.close);
-    return readable;
+    return source;
   }
 
   /** The names (`pack-…`) of all packs, as far as known. */
@@ -195,10 +195,10 @@ function packStream(pack: PackReader, offset: number, start: number, end: number
   const opened = pack.openStream(offset);
   if (!opened) {
     const body = pack.read(offset).body.subarray(start, end + 1);
-    return { chunks: body.length > 0 ? [body] : [], close: () => {} };
+    return streamOf(body.length > 0 ? [body] : [], () => {});
   }
   const last = Math.min(end, opened.place.size - 1);
-  return { chunks: withReadErrors(inflateRange(opened.place, start, last)), close: opened.close };
+  return streamOf(inflateRange(opened.place, start, last), opened.close);
 }
 
 function looseStream(gitDir: string, oid: Oid, start: number, end: number): ByteStream | undefined {
@@ -206,17 +206,28 @@ function looseStream(gitDir: string, oid: Oid, start: number, end: number): Byte
   if (!opened) return undefined;
   const { header, place } = opened;
   const last = Math.min(header.bodyAt + end, place.size - 1);
-  return {
-    chunks: withReadErrors(inflateRange(place, header.bodyAt + start, last)),
-    close: () => closeSync(place.descriptor),
-  };
+  return streamOf(inflateRange(place, header.bodyAt + start, last), () => closeSync(place.descriptor));
 }
 
-async function* withReadErrors(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+function streamOf(chunks: AsyncIterable<Buffer> | Iterable<Buffer>, release: () => void): ByteStream {
+  let isOpen = true;
+  const close = () => {
+    if (isOpen) release();
+    isOpen = false;
+  };
+  return { [Symbol.asyncIterator]: () => iterate(chunks, close), close };
+}
+
+async function* iterate(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  close: () => void,
+): AsyncGenerator<Buffer, void, undefined> {
   try {
     yield* chunks;
   } catch (error) {
     throw asReadError(error);
+  } finally {
+    close();
   }
 }
 

@@ -75,7 +75,7 @@ for (const [what, body] of bodies) {
       assert.ok(store.read(spooled.oid)?.body.equals(body));
       const [start, end] = [Math.floor(body.length / 2), body.length - 1];
       const chunks: Buffer[] = [];
-      for await (const chunk of store.stream(spooled.oid, start, end)) chunks.push(chunk as Buffer);
+      for await (const chunk of store.stream(spooled.oid, start, end)) chunks.push(Buffer.from(chunk));
       assert.ok(Buffer.concat(chunks).equals(body.subarray(start)));
       store.close();
       assert.deepEqual(spoolFiles(bare), []);

@@ -1,7 +1,6 @@
 // GET and HEAD (draft, sections 4 and 6): documents with their bytes or a part of them, folders as descriptions.
 // A tag that the client has is answered with 304, and git is not touched.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline, type Readable } from 'node:stream';
 import type { Log } from '../log.ts';
 import { judgeRead, parsePrecondition } from '../protocol/conditions.ts';
 import { parseHttpDate } from '../protocol/http-date.ts';
@@ -55,7 +54,7 @@ export async function readDocument(
   const body = await reading.storage.body(path, info, range);
   response.writeHead(range ? 206 : 200, headers);
   if (Buffer.isBuffer(body)) response.end(body);
-  else stream(reading, exchange, body);
+  else await stream(reading, exchange, body);
   return true;
 }
 
@@ -132,17 +131,30 @@ function askedRange(
   return parseRange(headers.range, info.size);
 }
 
-/** What the client's end of a connection does, and the server can do nothing about. */
-const CLIENT_LEFT = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'];
-
 /** Sends a long body at the reader's pace; a reader that takes nothing for too long is left. */
-function stream(reading: Reading, { request, response }: Exchange, body: Readable): void {
+async function stream(
+  reading: Reading,
+  { request, response }: Exchange,
+  body: AsyncIterable<Buffer>,
+): Promise<void> {
+  let wake = () => {};
   response.setTimeout(reading.silenceMs, () => response.destroy());
-  pipeline(body, response, (error) => {
-    if (!error || CLIENT_LEFT.includes(error.code ?? '')) return;
+  response.once('close', () => wake());
+  try {
+    for await (const chunk of body) {
+      if (response.destroyed) return;
+      // the chunk's memory is used again once it was taken
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        response.write(chunk, () => resolve());
+      });
+    }
+    response.end();
+  } catch (error) {
     reading.log.error(
       { path: request.url?.split('?', 1)[0], err: error },
       'a document could not be sent to its end',
     );
-  });
+    response.destroy();
+  }
 }

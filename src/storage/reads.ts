@@ -1,9 +1,9 @@
 // Reads: a document's row from the index, its bytes from memory, pending commits or disk. Looks at the ref at most once
 // a second, so that a push is noticed, and answers 503 while a repository is not ready.
-import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
+import type { ByteStream } from '../git/object-store.ts';
 import { MAIN, refStamp } from '../git/refs.ts';
 import { type DocumentPath, type FolderPath, ROOT_MODULE } from '../protocol/paths.ts';
 import { readKind } from './folder-trees.ts';
@@ -102,7 +102,11 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };
   }
 
-  async function body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Promise<Buffer | Readable> {
+  async function body(
+    path: DocumentPath,
+    info: DocumentInfo,
+    range?: ByteRange,
+  ): Promise<Buffer | ByteStream> {
     const { blob } = info;
     const kept = bodies.get(blob);
     if (kept) return range ? kept.subarray(range.start, range.end + 1) : kept;

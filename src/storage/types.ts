@@ -1,7 +1,7 @@
 // What the rooms above see of the storage: the door that HTTP and the command line knock at. Ordinary answers
 // are values; what is thrown is a GitsteadError. How a write becomes a commit is the engine's business.
-import type { Readable } from 'node:stream';
 import type { Oid } from '../git/object-id.ts';
+import type { ByteStream } from '../git/object-store.ts';
 import type { Precondition } from '../protocol/conditions.ts';
 import type { DocumentPath, FolderPath, UserName } from '../protocol/paths.ts';
 
@@ -56,8 +56,8 @@ export type ByteRange = { start: number; end: number };
 export interface Storage extends AsyncDisposable {
   /** @throws not-ready while the repository is recovering or unreadable: undefined is only ever "no such document" */
   document(path: DocumentPath): Promise<DocumentInfo | undefined>;
-  /** The bytes of the version that `info` names, whatever was written since. */
-  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Promise<Buffer | Readable>;
+  /** The bytes of the version that `info` names, whatever was written since; of a long one a stream to be iterated once. */
+  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Promise<Buffer | ByteStream>;
   /** The folder's ETag, bare; of an empty one git's empty tree. */
   folderTag(path: FolderPath): Promise<string>;
   /** The folder description of draft section 4, as JSON. */

@@ -22,6 +22,7 @@ import { type BackupReport, backUp } from '../../src/storage/backup.ts';
 import { check } from '../../src/storage/check.ts';
 import { claimDataFolder, partsOf } from '../../src/storage/data-folder.ts';
 import { openStore, type Store } from '../../src/storage/open-store.ts';
+import { bytesOf } from '../open-test-store.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'gitstead-backup-test-'));
 after(() => rmSync(temporary, { recursive: true, force: true }));
@@ -65,10 +66,7 @@ async function put(store: Store, user: UserName, path: string, body: string): Pr
 
 async function read(store: Store, user: UserName, path: string): Promise<string | undefined> {
   const document = documentPath(user, path.split('/'));
-  const info = await store.storage.document(document);
-  if (!info) return undefined;
-  const body = await store.storage.body(document, info);
-  return Buffer.isBuffer(body) ? body.toString() : Buffer.concat(await body.toArray()).toString();
+  return (await bytesOf(store.storage, document))?.toString();
 }
 
 function backUpTo(opened: Opened, to: string): Promise<BackupReport> {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { NO_PRECONDITION, type Precondition } from '../../src/protocol/conditions.ts';
 import { type DocumentPath, documentPath, parseUserName } from '../../src/protocol/paths.ts';
 import type { Author, Storage } from '../../src/storage/types.ts';
+import { wholeBody } from '../open-test-store.ts';
 
 export const WRITERS = 16;
 /** Bodies above 1 MiB take the way through the spool. */
@@ -174,8 +175,7 @@ export async function readState(
   const path = pathOf(key);
   const info = await storage.document(path);
   if (!info) return undefined;
-  const body = await storage.body(path, info);
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.concat((await body.toArray()) as Buffer[]);
+  const bytes = await wholeBody(await storage.body(path, info));
   return { type: info.type, bytes, etag: info.etag, size: info.size };
 }
 
