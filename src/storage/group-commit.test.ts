@@ -11,6 +11,7 @@ function turn(number: number): ReadyTurn {
   return {
     record: { user: 'alice', module: `m${number}`, newHead: 'a'.repeat(40) as Oid } as TurnRecord,
     change: { repository: number, head: null, folders: [], documents: [] },
+    isAlone: false,
   };
 }
 

@@ -6,7 +6,12 @@ import type { Journal } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
 import type { Passing } from './stop-points.ts';
 
-export type ReadyTurn = { record: TurnRecord; change: IndexChange };
+export type ReadyTurn = {
+  record: TurnRecord;
+  change: IndexChange;
+  /** a turn of one write, while nothing else is to be written: nobody would share its sync, or work meanwhile */
+  isAlone: boolean;
+};
 
 export interface GroupCommit {
   /**
@@ -38,7 +43,10 @@ export function openGroupCommit(journal: Journal, index: Index, log: Log, passin
       const group = waiting;
       waiting = [];
       try {
-        await journal.append(group.map(({ record }) => record));
+        await journal.append(
+          group.map(({ record }) => record),
+          group.length === 1 && group[0]!.isAlone,
+        );
       } catch (error) {
         for (const turn of group) turn.reject(error);
         continue;

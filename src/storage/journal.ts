@@ -4,7 +4,6 @@
 import {
   close,
   closeSync,
-  fdatasync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -25,9 +24,9 @@ import {
   sealRecord,
   type TurnRecord,
 } from './journal-format.ts';
+import { openQuickSync } from './quick-sync.ts';
 import type { Passing } from './stop-points.ts';
 
-const syncData = promisify(fdatasync);
 const closeFile = promisify(close);
 /** Settling that fails is tried again after this, then after twice as long, and so on. */
 const SETTLE_AGAIN_MS = 500;
@@ -56,8 +55,11 @@ export type JournalOptions = {
 };
 
 export interface Journal {
-  /** Appends the turns and syncs once. When it rejects, none of them will be replayed. */
-  append(turns: readonly TurnRecord[]): Promise<void>;
+  /**
+   * Appends the turns and syncs once. When it rejects, none of them will be replayed.
+   * @param isAlone nothing else is to be done meanwhile
+   */
+  append(turns: readonly TurnRecord[], isAlone?: boolean): Promise<void>;
   /**
    * True while too many segments wait to be settled: no turn should begin then. Those that have begun are still
    * taken, as settling may wait for them.
@@ -90,6 +92,7 @@ export function openJournal(options: JournalOptions): Journal {
   let sealed: SealedSegment | undefined;
   let spare: string | undefined;
   let closing = false;
+  const { sync } = openQuickSync();
   const settling = new Map<Segment, Promise<void>>();
   /** those of them whose first attempt is under way: what cannot be settled holds up nobody else */
   const waiting = new Set<Segment>();
@@ -99,15 +102,15 @@ export function openJournal(options: JournalOptions): Journal {
   /** end the pauses between attempts */
   const pauses = new Set<() => void>();
 
-  function append(turns: readonly TurnRecord[]): Promise<void> {
-    const work = appendNow(turns).finally(() => {
+  function append(turns: readonly TurnRecord[], isAlone = false): Promise<void> {
+    const work = appendNow(turns, isAlone).finally(() => {
       if (appending === work) appending = undefined;
     });
     appending = work;
     return work;
   }
 
-  async function appendNow(turns: readonly TurnRecord[]): Promise<void> {
+  async function appendNow(turns: readonly TurnRecord[], isAlone: boolean): Promise<void> {
     const parts = turns.map(encodeTurn);
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     const segment = segmentFor(length);
@@ -120,7 +123,7 @@ export function openJournal(options: JournalOptions): Journal {
     try {
       writeAll(segment.file, buffers, end);
       passing('journal.appended');
-      await syncData(segment.file);
+      await sync(segment.file, isAlone);
     } catch (error) {
       await seal(segment);
       throw error;

@@ -43,6 +43,8 @@ export type Engine = {
   host: string;
   /** bytes of all open packs */
   pendingBytes: number;
+  /** repositories whose queue has something to do */
+  awake: number;
   /** turns under way in all repositories */
   turns: number;
   /** monotonic milliseconds of the last answer to a write */
@@ -65,6 +67,7 @@ export function enqueue(engine: Engine, repository: OpenRepository, job: Job): v
 function wake(engine: Engine, repository: OpenRepository): void {
   if (repository.running) return;
   repository.running = true;
+  engine.awake++;
   // what arrives in the same round of the event loop shares the turn
   setImmediate(() => void run(engine, repository));
 }
@@ -84,6 +87,7 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
     again = CHECKPOINT_AGAIN_MS;
   }
   repository.running = false;
+  engine.awake--;
   if (repository.jobs.length > 0) {
     if (engine.commits.isFull()) engine.commits.onRoom(() => wake(engine, repository));
     else wake(engine, repository);
@@ -278,6 +282,7 @@ async function judgeAndCommit(
     engine.passing('turn.judged');
     const spooled = acceptedSpools(jobs, turn);
     const outcome = await engine.commits.commit({
+      isAlone: engine.awake === 1 && jobs.length === 1,
       record: {
         user: repository.user,
         module: repository.module,

@@ -97,6 +97,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     now,
     host,
     pendingBytes: 0,
+    awake: 0,
     turns: 0,
     answeredAt: 0,
     pace: openCheckpointPace(),
