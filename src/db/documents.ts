@@ -1,7 +1,7 @@
 // The table of documents: one row per current document.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Folders } from './folders.ts';
-import type { KnownRows } from './known-rows.ts';
+import type { KnownRows, Scan, When } from './known-rows.ts';
 
 export type DocumentRow = {
   /** `<blob id>-<8 hex digits of the type's SHA-1>`, without quotes */
@@ -18,18 +18,21 @@ export interface Documents {
   find(repository: number, folder: string, name: string): DocumentRow | undefined;
   /** the same within a folder's row */
   findIn(folder: number, name: string): DocumentRow | undefined;
-  put(folder: number, name: string, document: DocumentRow): void;
-  remove(folder: number, name: string): void;
+  put(folder: number, name: string, document: DocumentRow, when: When): void;
+  remove(folder: number, name: string, when: When): void;
   /** `{"name": {"ETag": …, "Content-Type": …, …}, …}` of the documents in a folder, as JSON text */
   listingJson(folder: number): string;
   list(folder: number): (DocumentRow & { name: string })[];
 }
 
-/** @param known its rows, told of every transaction's end */
+/**
+ * @param known its rows, told what becomes of the changes
+ */
 export function openDocuments(
   database: DatabaseSync,
   folders: Folders,
   known: KnownRows<DocumentRow>,
+  scan: Scan,
 ): Documents {
   const find = database.prepare(
     'SELECT etag, type, size, modified FROM documents WHERE folder = ? AND name = ?',
@@ -57,15 +60,16 @@ export function openDocuments(
       return folder && findIn(folder.id, name);
     },
     findIn,
-    put(folder, name, document) {
-      known.change(`${folder}/${name}`, document);
-      put.run(folder, name, document.etag, document.type, document.size, document.modified);
+    put(folder, name, document, when) {
+      const { etag, type, size, modified } = document;
+      known.change(`${folder}/${name}`, document, when, () =>
+        put.run(folder, name, etag, type, size, modified),
+      );
     },
-    remove(folder, name) {
-      known.change(`${folder}/${name}`, null);
-      remove.run(folder, name);
+    remove(folder, name, when) {
+      known.change(`${folder}/${name}`, null, when, () => remove.run(folder, name));
     },
-    listingJson: (folder) => (listing.get(folder) as { items: string }).items,
-    list: (folder) => list.all(folder) as (DocumentRow & { name: string })[],
+    listingJson: (folder) => scan(() => listing.get(folder) as { items: string }).items,
+    list: (folder) => scan(() => list.all(folder) as (DocumentRow & { name: string })[]),
   };
 }

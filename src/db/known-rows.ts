@@ -1,44 +1,83 @@
-// Rows that were read or written last, so that most requests ask SQLite nothing. Right because only this process writes the
-// index: what a transaction changes is noted here, and counts once it is committed.
+// One table's rows in memory: those that were read or written last, so that most requests ask SQLite nothing, and those that
+// are still to be written. Right because only this process writes the index.
 import { LRUCache } from 'lru-cache';
 
-/** For each table; a row takes some 300 bytes. */
+/** Rows kept for each table, beside those that wait to be written; a row takes some 300 bytes. */
 const MAX_ROWS = 16_384;
 
-export class KnownRows<Row extends object> {
-  readonly #rows = new LRUCache<string, Row>({ max: MAX_ROWS });
-  /** by the transaction under way; null: the row is gone */
-  readonly #changed = new Map<string, Row | null>();
+/** `now`: at once, in a transaction that is under way. `later`: together with others, when it is asked for. */
+export type When = 'now' | 'later';
 
-  /** The row of this key: a known one, or what `look` finds in the database. */
+/** Runs a reading of rows that it does not name one by one: with what waits among them. */
+export type Scan = <T>(read: () => T) => T;
+
+/** What a row is to become, null: gone; and how to make it so in the database. */
+type Change<Row> = { row: Row | null; run: () => void };
+
+export class KnownRows<Row extends object> {
+  readonly #kept = new LRUCache<string, Row>({ max: MAX_ROWS });
+  /** by what is being applied now */
+  readonly #fresh = new Map<string, Change<Row>>();
+  /** what was applied and is to be written, newest version only */
+  readonly #waiting = new Map<string, Change<Row>>();
+
+  /** how many rows wait to be written */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** The row of this key as it is now: a known one, or what `look` finds in the database. */
   find(key: string, look: () => Row | undefined): Row | undefined {
-    if (this.#changed.size > 0) {
-      const changed = this.#changed.get(key);
-      if (changed !== undefined) return changed ?? undefined;
-    }
-    const known = this.#rows.get(key);
-    if (known) return known;
+    const change = this.#fresh.get(key) ?? this.#waiting.get(key);
+    if (change) return change.row ?? undefined;
+    const kept = this.#kept.get(key);
+    if (kept) return kept;
     const found = look();
-    if (found) this.#rows.set(key, found);
+    if (found) this.#kept.set(key, found);
     return found;
   }
 
-  /** Notes what the transaction under way makes of the row; null: nothing. */
-  change(key: string, row: Row | null): void {
-    this.#changed.set(key, row);
+  /** The row is this from now on, unless `drop` is called; it is written now, or `run` is called later. */
+  change(key: string, row: Row | null, when: When, run: () => void): void {
+    if (when === 'now') run();
+    this.#fresh.set(key, { row, run });
   }
 
-  /** The transaction is over: what it changed holds now, or (rolled back) never was. */
-  settle(isCommitted: boolean): void {
-    for (const [key, row] of this.#changed) {
-      if (isCommitted && row) this.#rows.set(key, row);
-      else this.#rows.delete(key);
-    }
-    this.#changed.clear();
+  /** What was changed holds, and is in the database. */
+  settle(): void {
+    for (const [key, { row }] of this.#fresh) this.#keep(key, row);
+    this.#fresh.clear();
   }
 
-  clear(): void {
-    this.#rows.clear();
-    this.#changed.clear();
+  /** What was changed holds, and is to be written. */
+  putOff(): void {
+    for (const [key, change] of this.#fresh) this.#waiting.set(key, change);
+    this.#fresh.clear();
+  }
+
+  /** What was changed does not hold. */
+  drop(): void {
+    for (const key of this.#fresh.keys()) this.#kept.delete(key);
+    this.#fresh.clear();
+  }
+
+  /** Writes what waits, in a transaction of the caller's; it waits on until `settleWaiting` says that it is written. */
+  writeWaiting(): void {
+    for (const { run } of this.#waiting.values()) run();
+  }
+
+  settleWaiting(): void {
+    for (const [key, { row }] of this.#waiting) this.#keep(key, row);
+    this.#waiting.clear();
+  }
+
+  #keep(key: string, row: Row | null): void {
+    if (row) this.#kept.set(key, row);
+    else this.#kept.delete(key);
+  }
+
+  /** Forgets what is kept, when many rows went at once. */
+  forget(): void {
+    this.#kept.clear();
   }
 }

@@ -3,10 +3,12 @@
 // in repositories.ts, folders.ts and documents.ts; this file opens the database and writes turns to it.
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { Worker } from 'node:worker_threads';
+import { GitsteadError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { type DocumentRow, type Documents, openDocuments } from './documents.ts';
 import { type FolderRow, type FolderState, type Folders, openFolders } from './folders.ts';
-import { KnownRows } from './known-rows.ts';
+import { KnownRows, type When } from './known-rows.ts';
+import { openLogCopier } from './log-copier.ts';
 import { openRepositories, type Repositories, type RepositoryRow } from './repositories.ts';
 
 /** The layout below. A file of another layout is dropped and rebuilt from the repositories. */
@@ -46,10 +48,10 @@ CREATE TABLE opened (times INTEGER NOT NULL);
 INSERT INTO opened VALUES (0);
 `;
 
-/** After so many changes the log is copied into the file, aside from the main thread. */
-const COPY_LOG_AFTER_CHANGES = 2000;
-/** How long closing waits for a copy under way. */
-const MAX_COPY_MS = 5000;
+/** Changes wait so long, or until so many rows wait, and are written in one transaction. */
+const WRITE_AFTER_MS = 30;
+const WRITE_AT_ROWS = 512;
+const WRITE_AGAIN_MS = 1000;
 /** The log's size in pages at which the main thread would copy it: only if the thread cannot keep up. */
 const LOG_LIMIT_PAGES = 16_000;
 
@@ -71,8 +73,13 @@ export interface Index extends Disposable {
   readonly documents: Documents;
   /** true when the file was made anew by this opening: every repository must be read in again */
   readonly isNew: boolean;
-  /** Writes the changes in one transaction: all of them or, when it throws, none. */
+  /**
+   * Makes the changes: all of them or, when it throws, none. They are seen at once, and written together with others soon
+   * after; a crash before leaves the rows of an older commit, as `head` tells.
+   */
   apply(changes: readonly IndexChange[]): void;
+  /** Writes what waits to be written. */
+  write(): void;
   /** Runs `read` in one snapshot. */
   snapshot<T>(read: () => T): T;
   close(): void;
@@ -80,16 +87,17 @@ export interface Index extends Disposable {
 
 /**
  * Opens the index at `file`, making it anew when it is missing, of another layout, or damaged.
+ * @param log is told when changes cannot be written
  * @throws what SQLite throws when the file can be neither read nor made
  */
-export function openIndex(file: string): Index {
-  const usable = openUsable(file);
+export function openIndex(file: string, log?: Log): Index {
+  const usable = openUsable(file, log);
   if (usable) return usable;
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
-  return indexOver(create(file), file, true);
+  return indexOver(create(file), file, true, log);
 }
 
-function openUsable(file: string): Index | undefined {
+function openUsable(file: string, log?: Log): Index | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
@@ -99,7 +107,7 @@ function openUsable(file: string): Index | undefined {
     };
     const { quick_check: check } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
     // a table that is missing shows when its statements are prepared
-    if (version === INDEX_VERSION && check === 'ok') return indexOver(database, file, false);
+    if (version === INDEX_VERSION && check === 'ok') return indexOver(database, file, false, log);
   } catch (error) {
     if (!isDamage(error)) {
       database?.close();
@@ -131,7 +139,7 @@ function configure(database: DatabaseSync): void {
   database.exec(`PRAGMA wal_autocheckpoint = ${LOG_LIMIT_PAGES}`);
 }
 
-function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index {
+function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Log | undefined): Index {
   const { times } = database.prepare('UPDATE opened SET times = times + 1 RETURNING times').get() as {
     times: number;
   };
@@ -142,23 +150,27 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index 
     folders: new KnownRows<FolderState>(),
     documents: new KnownRows<DocumentRow>(),
   };
-  const repositories = openRepositories(database, known.repositories, () => {
-    for (const rows of Object.values(known)) rows.clear();
-  });
-  const folders = openFolders(database, known.folders);
-  const documents = openDocuments(database, folders, known.documents);
+  const tables = Object.values(known);
+  const repositories = openRepositories(database, known.repositories, { scan, write, forget });
+  const folders = openFolders(database, known.folders, scan);
+  const documents = openDocuments(database, folders, known.documents, scan);
   const begin = database.prepare('BEGIN IMMEDIATE');
   const beginRead = database.prepare('BEGIN');
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
   const logCopier = openLogCopier(file);
+  let timer: NodeJS.Timeout | undefined;
 
-  function applyOne(change: IndexChange, added: FolderRow[]): void {
+  function waiting(): number {
+    return tables.reduce((sum, rows) => sum + rows.waiting, 0);
+  }
+
+  function applyOne(change: IndexChange, when: When, added: FolderRow[]): void {
     changeNumber++;
     for (const { row, tree } of change.folders) {
       if (row.id === undefined) added.push(row);
       if (tree === null) row.id ??= folders.find(change.repository, row.path)?.id;
-      else folders.put(change.repository, row, tree, changeNumber);
+      else folders.put(change.repository, row, tree, changeNumber, when);
     }
     let count = 0;
     let bytes = 0;
@@ -170,89 +182,136 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean): Index 
         bytes -= before;
       }
       if (document) {
-        documents.put(folder.id, name, document);
+        documents.put(folder.id, name, document, when);
         count++;
         bytes += document.size;
       } else if (before !== undefined) {
-        documents.remove(folder.id, name);
+        documents.remove(folder.id, name, when);
       }
     }
     for (const { row, tree } of change.folders) if (tree === null) folders.remove(change.repository, row);
-    repositories.move(change.repository, change.head, count, bytes);
+    repositories.move(change.repository, change.head, count, bytes, when);
   }
 
   function apply(changes: readonly IndexChange[]): void {
+    const canWait = changes.every(isPlain);
+    if (!canWait || waiting() >= WRITE_AT_ROWS) write();
     const added: FolderRow[] = [];
+    const applyAll = (when: When) => {
+      for (const change of changes) applyOne(change, when, added);
+    };
+    try {
+      if (canWait) applyAll('later');
+      else inTransaction(() => applyAll('now'));
+    } catch (error) {
+      for (const rows of tables) rows.drop();
+      for (const row of added) row.id = undefined;
+      throw error;
+    }
+    if (canWait) {
+      for (const rows of tables) rows.putOff();
+      writeSoon(WRITE_AFTER_MS);
+    } else {
+      for (const rows of tables) rows.settle();
+      logCopier.note(changes.length);
+    }
+  }
+
+  function write(): void {
+    const count = waiting();
+    if (count === 0) return;
+    inTransaction(() => {
+      for (const rows of tables) rows.writeWaiting();
+    });
+    for (const rows of tables) rows.settleWaiting();
+    logCopier.note(count);
+  }
+
+  function writeSoon(milliseconds: number): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      try {
+        write();
+      } catch (error) {
+        log?.error({ err: error }, 'the index cannot be written now; it is tried again');
+        writeSoon(WRITE_AGAIN_MS);
+      }
+    }, milliseconds).unref();
+  }
+
+  /** Reads rows that nobody named: what waits must be among them. On a full disk it is, for this reading. */
+  function scan<T>(read: () => T): T {
+    if (database.isTransaction) return read();
+    try {
+      write();
+    } catch {
+      return readWithWaiting(read);
+    }
+    return read();
+  }
+
+  function readWithWaiting<T>(read: () => T): T {
+    try {
+      begin.run();
+      for (const rows of tables) rows.writeWaiting();
+    } catch (error) {
+      if (database.isTransaction) rollback.run();
+      throw new GitsteadError('not-ready', 'the index cannot be read now', { cause: error });
+    }
+    try {
+      return read();
+    } finally {
+      rollback.run();
+    }
+  }
+
+  function forget(): void {
+    for (const rows of tables) rows.forget();
+  }
+
+  function inTransaction(work: () => void): void {
     begin.run();
     try {
-      for (const change of changes) applyOne(change, added);
+      work();
       commit.run();
-      settleKnown(true);
-      logCopier.note(changes.length);
     } catch (error) {
-      settleKnown(false);
-      for (const row of added) row.id = undefined;
       if (database.isTransaction) rollback.run();
       throw error;
     }
   }
 
-  function settleKnown(isCommitted: boolean): void {
-    for (const rows of Object.values(known)) rows.settle(isCommitted);
-  }
-
   function snapshot<T>(read: () => T): T {
-    beginRead.run();
-    try {
-      return read();
-    } finally {
-      commit.run();
-    }
+    return scan(() => {
+      if (database.isTransaction) return read();
+      beginRead.run();
+      try {
+        return read();
+      } finally {
+        commit.run();
+      }
+    });
   }
 
   const close = () => {
+    clearTimeout(timer);
+    try {
+      if (database.isOpen) write();
+    } catch (error) {
+      log?.warn(
+        { err: error },
+        'the index could not be written to its end; the next start reads in the rest',
+      );
+    }
     logCopier.close();
     if (database.isOpen) database.close();
   };
-  return { repositories, folders, documents, isNew, apply, snapshot, close, [Symbol.dispose]: close };
+  return { repositories, folders, documents, isNew, apply, write, snapshot, close, [Symbol.dispose]: close };
 }
 
-interface LogCopier {
-  /** so many changes were written */
-  note(changes: number): void;
-  close(): void;
-}
-
-/** Copies the log into the file now and then, in a thread that is started when there is something to copy. */
-function openLogCopier(file: string): LogCopier {
-  /** 1 while the thread has the file open, see wal-worker.ts */
-  const state = new Int32Array(new SharedArrayBuffer(4));
-  let worker: Worker | undefined;
-  let pending = 0;
-  return {
-    note(changes) {
-      pending += changes;
-      if (pending < COPY_LOG_AFTER_CHANGES || Atomics.load(state, 0) === 1) return;
-      worker ??= startLogCopier(file, state);
-      pending = 0;
-      Atomics.store(state, 0, 1);
-      worker.postMessage('copy');
-    },
-    close() {
-      // a thread ended in the middle would leave the file locked
-      Atomics.wait(state, 0, 1, MAX_COPY_MS);
-      void worker?.terminate();
-    },
-  };
-}
-
-/** The thread runs this file's neighbour, as source or as built. When it fails, the main thread copies at the limit. */
-function startLogCopier(file: string, state: Int32Array): Worker {
-  const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  const worker = new Worker(new URL(`./wal-worker${ending}`, import.meta.url), {
-    workerData: { file, state },
-  });
-  worker.on('error', () => {});
-  worker.unref();
-  return worker;
+/** True when it only replaces rows: nothing is to be made or taken out that others refer to. */
+function isPlain({ folders, documents }: IndexChange): boolean {
+  return (
+    folders.every(({ row, tree }) => tree !== null && row.id !== undefined) &&
+    documents.every(({ folder }) => folder.id !== undefined)
+  );
 }

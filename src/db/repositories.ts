@@ -1,6 +1,9 @@
 // The table of repositories: which exist, the commit that their rows equal, and what they hold.
 import type { DatabaseSync } from 'node:sqlite';
-import type { KnownRows } from './known-rows.ts';
+import { LRUCache } from 'lru-cache';
+import type { KnownRows, Scan, When } from './known-rows.ts';
+
+const MAX_IDS = 16_384;
 
 export type RepositoryRow = {
   id: number;
@@ -20,8 +23,8 @@ export interface Repositories {
   list(user: string): (RepositoryRow & { tree: string | null; changed: number | null })[];
   listAll(): RepositoryRow[];
   usage(user: string): { documents: number; bytes: number };
-  /** sets the head and adds to the counts, in a transaction */
-  move(id: number, head: string | null, documents: number, bytes: number): void;
+  /** sets the head and adds to the counts */
+  move(id: number, head: string | null, documents: number, bytes: number, when: When): void;
   /** takes out a repository with its folders and documents */
   remove(id: number): void;
   /** takes out the rows of folders and documents, and the head: the repository will be read in again */
@@ -29,15 +32,19 @@ export interface Repositories {
 }
 
 /**
- * @param known its rows, told of every transaction's end
- * @param forget called when many rows of all tables go at once
+ * @param known its rows, told what becomes of the changes
+ * @param index.write writes what waits to be written
+ * @param index.forget called when many rows of all tables went at once
  */
 export function openRepositories(
   database: DatabaseSync,
   known: KnownRows<RepositoryRow>,
-  forget: () => void,
+  index: { scan: Scan; write: () => void; forget: () => void },
 ): Repositories {
-  const find = database.prepare('SELECT * FROM repositories WHERE user = ? AND module = ?');
+  const { scan, write, forget } = index;
+  /** by 'user/module' */
+  const ids = new LRUCache<string, number>({ max: MAX_IDS });
+  const findId = database.prepare('SELECT id FROM repositories WHERE user = ? AND module = ?');
   const insert = database.prepare(
     'INSERT INTO repositories (user, module) VALUES (?, ?) ON CONFLICT DO NOTHING',
   );
@@ -49,9 +56,8 @@ export function openRepositories(
   const usage = database.prepare(
     'SELECT coalesce(sum(documents), 0) AS documents, coalesce(sum(bytes), 0) AS bytes FROM repositories WHERE user = ?',
   );
-  const move = database.prepare(
-    'UPDATE repositories SET head = ?, documents = documents + ?, bytes = bytes + ? WHERE id = ? RETURNING *',
-  );
+  const findById = database.prepare('SELECT * FROM repositories WHERE id = ?');
+  const move = database.prepare('UPDATE repositories SET head = ?, documents = ?, bytes = ? WHERE id = ?');
   const removeDocuments = database.prepare(
     'DELETE FROM documents WHERE folder IN (SELECT id FROM folders WHERE repository = ?)',
   );
@@ -62,6 +68,7 @@ export function openRepositories(
   );
 
   function inTransaction(id: number, last: typeof remove): void {
+    write();
     database.exec('BEGIN IMMEDIATE');
     try {
       removeDocuments.run(id);
@@ -72,12 +79,21 @@ export function openRepositories(
       database.exec('ROLLBACK');
       throw error;
     } finally {
+      ids.clear();
       forget();
     }
   }
 
+  function rowOf(id: number): RepositoryRow | undefined {
+    return known.find(`${id}`, () => findById.get(id) as RepositoryRow | undefined);
+  }
+
   function findRow(user: string, module: string): RepositoryRow | undefined {
-    return known.find(`${user}/${module}`, () => find.get(user, module) as RepositoryRow | undefined);
+    const name = `${user}/${module}`;
+    const id = ids.get(name) ?? (findId.get(user, module) as { id: number } | undefined)?.id;
+    if (id === undefined) return undefined;
+    ids.set(name, id);
+    return rowOf(id);
   }
 
   return {
@@ -88,12 +104,15 @@ export function openRepositories(
       insert.run(user, module);
       return findRow(user, module)!;
     },
-    list: (user) => list.all(user) as (RepositoryRow & { tree: string | null; changed: number | null })[],
-    listAll: () => listAll.all() as RepositoryRow[],
-    usage: (user) => usage.get(user) as { documents: number; bytes: number },
-    move(id, head, documents, bytes) {
-      const row = move.get(head, documents, bytes, id) as RepositoryRow | undefined;
-      if (row) known.change(`${row.user}/${row.module}`, row);
+    list: (user) =>
+      scan(() => list.all(user) as (RepositoryRow & { tree: string | null; changed: number | null })[]),
+    listAll: () => scan(() => listAll.all() as RepositoryRow[]),
+    usage: (user) => scan(() => usage.get(user) as { documents: number; bytes: number }),
+    move(id, head, documents, bytes, when) {
+      const before = rowOf(id);
+      if (!before) return;
+      const row = { ...before, head, documents: before.documents + documents, bytes: before.bytes + bytes };
+      known.change(`${id}`, row, when, () => move.run(head, row.documents, row.bytes, id));
     },
     remove: (id) => inTransaction(id, remove),
     clear: (id) => inTransaction(id, reset),

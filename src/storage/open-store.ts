@@ -22,7 +22,7 @@ export interface Store extends AsyncDisposable {
 }
 
 export async function openStore(options: StoreOptions, log: Log, now: () => number): Promise<Store> {
-  const index = openIndex(partsOf(options.dataFolder).index);
+  const index = openIndex(partsOf(options.dataFolder).index, log);
   try {
     const storage = await openStorage({ ...options, index, log, now });
     const close = async () => {
