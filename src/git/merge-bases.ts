@@ -1,6 +1,7 @@
-// Which earlier version each whole tree of a pack can be told by, when the pack is merged into another: that of the same
-// folder in the parent of the commit that brought it. The delta is made, and written or not, in merge-entries.ts.
-
+// Which earlier version each whole tree of a pack can be told by, when the pack is merged into another: the first whole one
+// of the same folder in the packs before it, or in its own. It is whole where it lies, so that no chain of deltas need be
+// read; and the versions between the two are told from it already. The delta is made, and written or not, in
+// merge-entries.ts.
 import { parseCommit } from './commit.ts';
 import type { MergeSource } from './merge-source.ts';
 import type { Oid } from './object-id.ts';
@@ -9,30 +10,44 @@ import type { EntryHeader } from './pack-entry.ts';
 import { MAX_ENTRY_HEADER_BYTES, readEntryHeader } from './pack-entry.ts';
 import type { PackReader } from './pack-reader.ts';
 import type { Slices } from './slices.ts';
-import { isFolderMode } from './tree.ts';
-import { differingEntries } from './tree-diff.ts';
+import { isFolderMode, parseTree } from './tree.ts';
 
 /** Larger packs have been merged before, or packed by git: what could be gained is gained. */
 const MAX_PACK_BYTES = 16 << 20;
 const MAX_PACK_ENTRIES = 20_000;
-const FREE_VISITS = 32;
-const VISITS_PER_TREE = 4;
+/** Versions of the top folder that are read although they are deltas, to find whole trees below them. */
+const FREE_VISITS = 8;
+const VISITS_PER_TREE = 2;
 const RECENT_TREE_BYTES = 8 << 20;
-const RECENT_COMMITS = 20_000;
 /** Deltas above this are not made: the caller reads a base at once. */
 const MAX_TREE_BYTES = 8 << 20;
-
-/** No chain of deltas is made longer than this. */
-export const MAX_CHAIN = 50;
+/** Larger trees are not put together from chains of deltas, only to look for folders in them. */
+const MAX_CHAINED_BYTES = 64 << 10;
+const MAX_FOLDERS = 10_000;
+/** How a folder's entry begins; found elsewhere, too, but a body without it holds no folder. */
+const FOLDER_ENTRY = Buffer.from('40000 ');
 
 /** A tree's earlier version, and how many deltas within its pack are told from it, one after the other. */
 export type TreeBase = { base: Oid; height: number };
+
+/** What is looked for in one source. */
+type Search = {
+  source: MergeSource;
+  /** its whole trees that were not met yet, with their heights */
+  missing: Map<Oid, number>;
+  bases: Map<Oid, TreeBase>;
+  /** folders of which this source's first whole version was met */
+  met: Set<string>;
+  /** versions told by deltas that may still be read */
+  visits: number;
+};
 
 export class TreeBases {
   readonly #table: OidTable;
   readonly #readers: readonly PackReader[];
   readonly #slices: Slices;
-  readonly #treeOfCommit = new Map<Oid, Oid>();
+  /** by a folder's path: its first whole version in the newest source that has one */
+  readonly #heads = new Map<string, Oid>();
   readonly #trees = new Map<Oid, Buffer>();
   #treeBytes = 0;
 
@@ -43,32 +58,26 @@ export class TreeBases {
   }
 
   /**
-   * The bases of a source's whole trees, as far as there are any. Whether a base is written already is for the caller to
-   * see. What cannot be read or understood has no base.
+   * The bases of a source's whole trees, as far as there are any; to be asked for one source after the other. Whether a base
+   * is written already is for the caller to see. What cannot be read or understood has no base.
    */
   async of(source: MergeSource): Promise<Map<Oid, TreeBase>> {
     const bases = new Map<Oid, TreeBase>();
     if (source.end > MAX_PACK_BYTES || source.count > MAX_PACK_ENTRIES) return bases;
     const { trees, commits } = await this.#scan(source);
-    if (trees.size === 0) return bases;
-    // Most whole trees are met in the pack's first commits: read one after the other, and no further than needed.
-    const budget = { visits: FREE_VISITS + VISITS_PER_TREE * trees.size };
+    const visits = FREE_VISITS + VISITS_PER_TREE * trees.size;
+    const search: Search = { source, missing: trees, bases, met: new Set(), visits };
     for (const oid of commits) {
-      if (bases.size === trees.size || budget.visits <= 0) break;
-      const commit = this.#commit(oid);
-      const parent = commit?.parents[0];
-      const before = parent && (this.#treeOfCommit.get(parent) ?? this.#commit(parent)?.tree);
-      if (before && before !== commit.tree) {
-        found(commit.tree, before, trees, bases);
-        await this.#search(source, [[commit.tree, before]], trees, bases, budget);
-      }
+      if (trees.size === 0) break;
+      const tree = this.#treeOf(oid);
+      if (tree !== undefined) await this.#visit(search, '', tree);
       if (this.#slices.isOver) await this.#slices.pause();
     }
     return bases;
   }
 
   /** The body of a tree of any source; undefined when it is too large, or none. */
-  tree(oid: Oid): Buffer | undefined {
+  tree(oid: Oid, maxBytes = MAX_TREE_BYTES): Buffer | undefined {
     const recent = this.#trees.get(oid);
     if (recent) return recent;
     const row = this.#table.find(oid);
@@ -77,7 +86,7 @@ export class TreeBases {
     const offset = reader.find(oid);
     if (offset === undefined) return undefined;
     const { kind, size } = reader.stat(offset);
-    if (kind !== 'tree' || size > MAX_TREE_BYTES) return undefined;
+    if (kind !== 'tree' || size > maxBytes) return undefined;
     const { body } = reader.read(offset);
     this.#trees.set(oid, body);
     this.#treeBytes += body.length;
@@ -89,7 +98,7 @@ export class TreeBases {
     return body;
   }
 
-  /** The source's whole trees that are still to be written and may become deltas, with their heights; and its commits. */
+  /** The source's whole trees with their heights, and its commits. */
   async #scan(source: MergeSource): Promise<{ trees: Map<Oid, number>; commits: Oid[] }> {
     const trees = new Map<Oid, number>();
     const commits: Oid[] = [];
@@ -109,61 +118,56 @@ export class TreeBases {
       const base = bases[i]!;
       if (base >= 0 && base < i) heights[base] = Math.max(heights[base]!, heights[i]! + 1);
     }
-    for (const i of wholeTrees) {
-      const oid = oidOf(source, i);
-      if (heights[i]! >= MAX_CHAIN || this.#table.offsets[this.#table.find(oid)]! >= 0) continue;
-      trees.set(oid, heights[i]!);
-    }
+    for (const i of wholeTrees) trees.set(oidOf(source, i), heights[i]!);
     return { trees, commits };
   }
 
-  /**
-   * Walks versions of the top folder, from the first on, and pairs the folders below them. Most whole trees are met in the
-   * pack's first commits; the walk ends when those that are left are too rare to be worth it.
-   */
-  async #search(
-    source: MergeSource,
-    versions: readonly [Oid, Oid][],
-    trees: ReadonlyMap<Oid, number>,
-    bases: Map<Oid, TreeBase>,
-    budget: { visits: number },
-  ): Promise<void> {
-    for (const version of versions) {
-      const waiting = [version];
-      for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
-        if (bases.size === trees.size || budget.visits-- <= 0) return;
-        const [fresh, old] = pair;
-        const [freshBody, oldBody] = [this.tree(fresh), this.tree(old)];
-        if (!freshBody || !oldBody) continue;
-        for (const { before, after } of differingEntries(oldBody, freshBody)) {
-          if (!before || !after || !isFolderMode(before.mode) || !isFolderMode(after.mode)) continue;
-          if (source.index.find(after.oid) === undefined) continue;
-          found(after.oid, before.oid, trees, bases);
-          waiting.push([after.oid, before.oid]);
-        }
-        if (this.#slices.isOver) await this.#slices.pause();
+  /** A version of the folder at `path`: if it is one of those looked for, its base; then the folders in it. */
+  async #visit(search: Search, path: string, oid: Oid): Promise<void> {
+    const waiting: [path: string, oid: Oid][] = [[path, oid]];
+    for (let next = waiting.pop(); next && search.missing.size > 0; next = waiting.pop()) {
+      const [path, oid] = next;
+      const height = search.missing.get(oid);
+      if (height !== undefined) this.#meet(search, path, oid, height);
+      else if (search.visits-- <= 0) continue;
+      if (search.missing.size === 0) return;
+      for (const [name, child] of this.#foldersIn(
+        oid,
+        height === undefined ? MAX_CHAINED_BYTES : MAX_TREE_BYTES,
+      )) {
+        if (search.source.index.find(child) !== undefined) waiting.push([`${path}/${name}`, child]);
       }
+      if (this.#slices.isOver) await this.#slices.pause();
     }
   }
 
-  #commit(oid: Oid): { tree: Oid; parents: readonly Oid[] } | undefined {
-    const row = this.#table.find(oid);
+  #meet({ missing, bases, met }: Search, path: string, oid: Oid, height: number): void {
+    missing.delete(oid);
+    const base = this.#heads.get(path);
+    if (base !== undefined && base !== oid) bases.set(oid, { base, height });
+    if (met.has(path)) return;
+    met.add(path);
+    if (this.#heads.size >= MAX_FOLDERS) this.#heads.clear();
+    this.#heads.set(path, oid);
+  }
+
+  #foldersIn(oid: Oid, maxBytes: number): [name: string, oid: Oid][] {
+    const body = this.tree(oid, maxBytes);
+    if (!body?.includes(FOLDER_ENTRY)) return [];
+    return parseTree(body)
+      .filter(({ mode }) => isFolderMode(mode))
+      .map((entry) => [entry.name, entry.oid]);
+  }
+
+  /** The tree of a commit of any source. */
+  #treeOf(commit: Oid): Oid | undefined {
+    const row = this.#table.find(commit);
     if (row < 0) return undefined;
     const reader = this.#readers[this.#table.sources[row]!]!;
-    const offset = reader.find(oid);
+    const offset = reader.find(commit);
     const object = offset === undefined ? undefined : reader.read(offset);
-    if (object?.kind !== 'commit') return undefined;
-    const commit = parseCommit(object.body);
-    if (this.#treeOfCommit.size >= RECENT_COMMITS) this.#treeOfCommit.clear();
-    this.#treeOfCommit.set(oid, commit.tree);
-    return commit;
+    return object?.kind === 'commit' ? parseCommit(object.body).tree : undefined;
   }
-}
-
-/** Notes the earlier version of a tree, if it is one that is looked for. */
-function found(fresh: Oid, old: Oid, trees: ReadonlyMap<Oid, number>, bases: Map<Oid, TreeBase>): void {
-  const height = trees.get(fresh);
-  if (height !== undefined && !bases.has(fresh)) bases.set(fresh, { base: old, height });
 }
 
 function oidOf(source: MergeSource, entry: number): Oid {

@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta, encodeSpliceDelta, treeDelta } from './delta.ts';
-import { headerOf, MAX_CHAIN, type TreeBase, TreeBases } from './merge-bases.ts';
+import { headerOf, type TreeBase, TreeBases } from './merge-bases.ts';
 import { MergeSource, MergeWindow } from './merge-source.ts';
 import type { Oid } from './object-id.ts';
 import type { OidTable } from './oid-table.ts';
@@ -20,8 +20,10 @@ import type { PackWriter } from './pack-writer.ts';
 import type { Slices } from './slices.ts';
 import { packObjectStream } from './zlib.ts';
 
-/** A chain of deltas that was found is not let grow beyond this: an object is written whole instead. */
-const MAX_FOUND_CHAIN = 100;
+/** No chain of deltas is let grow beyond this: an object is written whole instead. */
+const MAX_CHAIN = 100;
+/** Whole trees are told by one another no further than this, as each may have a chain of its own in its pack. */
+const MAX_TREE_CHAIN = 50;
 const MAX_DEPTH = 255;
 /** A walk over all entries of larger trees would take too long at a time: only one changed place is looked for. */
 const MAX_WALKED_TREE_BYTES = 512 << 10;
@@ -119,9 +121,9 @@ export class MergeEntries {
       // the base of a REF_DELTA may come later in the same pack
       if (header.baseOid === undefined) throw corrupt('is a delta of what comes after it');
       await this.#copy(entry, 0);
-      return MAX_FOUND_CHAIN;
+      return MAX_CHAIN;
     }
-    if (depth <= MAX_FOUND_CHAIN) {
+    if (depth <= MAX_CHAIN) {
       await this.#writeHeader(header.size, this.#writer.position - baseOffset);
       await this.#copy(entry, header.streamAt);
       return depth;
@@ -169,7 +171,8 @@ export class MergeEntries {
     const baseRow = this.#table.find(base);
     // what is written already is told by what was written before it: there can be no circle
     if (baseRow < 0 || this.#table.offsets[baseRow]! < 0) return false;
-    if (this.#table.depths[baseRow]! + 1 + height > MAX_CHAIN) return false;
+    const depth = this.#table.depths[baseRow]! + 1;
+    if (depth > MAX_TREE_CHAIN || depth + height > MAX_CHAIN) return false;
     if (Math.max(length, header.size) > MAX_CONVERTED_BYTES) return false;
     const before = this.#bases.tree(base);
     if (!before) return false;
