@@ -3,7 +3,7 @@
 // interval grows with the number of repositories that wait, as far as checkpoints stay a fixed share of the time.
 
 /** With few repositories; under load git's view lags behind by half of it at the median. */
-const MIN_INTERVAL_MS = 60;
+const MIN_INTERVAL_MS = 75;
 /** However many there are. */
 const MAX_INTERVAL_MS = 500;
 /** of the time that checkpoints may take */
