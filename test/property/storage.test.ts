@@ -1,17 +1,18 @@
 // The storage against a Map: a thousand random sequences of requests, ten to a user (what one leaves behind is where the
 // next begins; making repositories costs the most here), all in one data folder, several users at a time, so that turns
 // of different repositories share the journal. After each sequence: every folder, document and body; index against
-// tree, and every commit read (index-faults.ts). `git fsck --strict` of each repository of one user in four; at the end
-// one over the objects of all repositories together, which judges every object and pack (that each repository has
-// all of its own was seen by the walk). A second test deletes the index, opens the store again and asks again.
+// tree, and every commit read (index-faults.ts); and one `git fsck --strict` over the objects of all of the user's
+// repositories together, which judges every object and pack (that each repository has all of its own was seen by the
+// walk). At the end of each user one of each repository. A second test deletes the index, opens the store again and asks
+// again.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MAIN, readRef } from '../../src/git/refs.ts';
 import { createRepository } from '../../src/git/repository.ts';
-import { ROOT_MODULE } from '../../src/protocol/paths.ts';
+import { ROOT_MODULE, type UserName } from '../../src/protocol/paths.ts';
 import { contentOf, fsckFaults, storeFaults } from '../index-faults.ts';
 import { openTestStore, type TestStore, user } from '../open-test-store.ts';
 import { anyRequest, type Request } from './requests.ts';
@@ -50,17 +51,19 @@ function checkCommits(store: TestStore, { user: owner, model }: Player): void {
   }
 }
 
-/** One fsck over the objects of every repository: they are lent to a repository that has all branches. */
-async function fsckTogether({ storage, folder }: TestStore): Promise<string[]> {
-  const all = join(folder, 'all.git');
-  createRepository(all);
-  const repositories = storage.repositories();
+/** One fsck over the objects of all of a user's repositories: they are lent to a repository that has all branches. */
+async function fsckTogether({ storage, folder }: TestStore, owner: UserName): Promise<string[]> {
+  const all = join(folder, `all-of-${owner}.git`);
+  if (!existsSync(all)) {
+    createRepository(all);
+    mkdirSync(join(all, 'objects/info'));
+  }
+  const repositories = storage.repositories(owner);
   const refs = repositories.flatMap((repository, number) => {
     const head = readRef(repository.folder, MAIN);
     return head === undefined ? [] : [`${head} refs/heads/b${String(number).padStart(6, '0')}\n`];
   });
-  assert.ok(refs.length > 0);
-  mkdirSync(join(all, 'objects/info'));
+  if (refs.length === 0) return [];
   writeFileSync(
     join(all, 'objects/info/alternates'),
     repositories.map((repository) => `${repository.folder}/objects\n`).join(''),
@@ -75,6 +78,7 @@ test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
   await using store = await openTestStore({ ...SMALL, now: tickingClock() });
   let users = 0;
   let played = 0;
+  let fscks = 0;
 
   /** once a lane has failed, the others end: it needs the machine to find its shortest failure */
   let failed: number | undefined;
@@ -94,8 +98,12 @@ test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
     for (const [position, sequence] of sequences.entries()) {
       await playSequence(player, sequence);
       played++;
-      const fsck = position === SEQUENCES_OF_A_USER - 1 && users % 4 === 0;
+      const fsck = position === SEQUENCES_OF_A_USER - 1;
       assert.deepEqual(await storeFaults(store, { fsck, user: player.user }), []);
+      if (!fsck) {
+        assert.deepEqual(await fsckTogether(store, player.user), []);
+        fscks++;
+      }
       checkCommits(store, player);
     }
     assert.deepEqual(store.complaints(), []);
@@ -113,7 +121,11 @@ test(`${SEQUENCES} random sequences are answered as a Map would answer them`, {
     if (outcome.status === 'rejected') throw outcome.reason;
   }
   assert.ok(played >= SEQUENCES);
-  assert.deepEqual(await fsckTogether(store), []);
+  assert.equal(
+    fscks,
+    played - users,
+    'each repository of a user alone after the last sequence, all together before',
+  );
 });
 
 test('without its index, a store is opened as it was: tags, types, sizes and dates', {
