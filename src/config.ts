@@ -65,6 +65,11 @@ const duration: SettingType<number> = {
   parse: (text) => parseDuration(text) || undefined,
 };
 
+const durationOrNone: SettingType<number | 'none'> = {
+  what: 'a time such as 30d, or none',
+  parse: (text) => (text === 'none' ? 'none' : parseDuration(text) || undefined),
+};
+
 const port: SettingType<number> = {
   what: 'a port number (0 takes a free one)',
   parse: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65535 ? Number(text) : undefined),
@@ -159,6 +164,21 @@ export const SETTINGS = {
     type: duration,
     default: '30d',
     help: 'how long a browser stays signed in when it is not used',
+  },
+  'auth.tokenLife': {
+    type: durationOrNone,
+    default: 'none',
+    help: 'how long an app’s access lasts when it cannot renew it (the implicit grant, which most apps use today); none: until it is revoked',
+  },
+  'auth.codeTokenLife': {
+    type: duration,
+    default: '1h',
+    help: 'how long a token lasts that an app got for a code; it renews it by itself',
+  },
+  'auth.refreshIdle': {
+    type: duration,
+    default: '180d',
+    help: 'how long an app that got its access by a code may stay away before it must ask again',
   },
   'log.level': {
     type: oneOf<LogLevel>('debug', 'info', 'warn', 'error', 'silent'),

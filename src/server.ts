@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { type Config, storeSettings } from './config.ts';
 import { type Accounts, openAccounts } from './db/open-accounts.ts';
 import type { TokenGrant, Tokens } from './db/tokens.ts';
-import { buildPages } from './http/app.ts';
+import { buildPages, type PagesSettings } from './http/app.ts';
 import { openControl } from './http/control.ts';
 import { listen } from './http/listener.ts';
 import { originJudge } from './http/request-origin.ts';
@@ -38,7 +38,10 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
   opening.use(await claimDataFolder(config.dataFolder));
   rmSync(parts.backupMark, { force: true });
   const accounts = opening.use(
-    await openAccounts(parts.accounts, now, randomBytes, undefined, config.sessionIdle),
+    await openAccounts(parts.accounts, now, {
+      sessionIdleMs: config.sessionIdle,
+      codeLives: { tokenMs: config['auth.codeTokenLife'], refreshIdleMs: config['auth.refreshIdle'] },
+    }),
   );
   const { storage, index } = opening.use(await openStore(storeSettings(config), log, now));
   let isReady = false;
@@ -46,8 +49,9 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
     accounts,
     storage,
     log,
-    config: { ...namesIn(config), singleUser: config.singleUser },
+    config: pagesSettings(config),
     randomBytes,
+    now,
     isReady: () => isReady,
   });
   opening.defer(() => pages.close());
@@ -96,6 +100,16 @@ function running(
 /** The names that this server goes by, and who may say by which one it was asked. */
 function namesIn({ publicUrl, addressHost, trustedProxies }: Config) {
   return { publicUrl: publicUrl?.origin, addressHost, trustedProxies };
+}
+
+function pagesSettings(config: Config): PagesSettings {
+  const given = <T>(value: T | 'none') => (value === 'none' ? undefined : value);
+  return {
+    ...namesIn(config),
+    singleUser: config.singleUser,
+    defaultQuotaBytes: given(config.quota),
+    tokenLifeMs: given(config['auth.tokenLife']),
+  };
 }
 
 function openStorageHandler(config: Config, storage: Storage, tokens: Tokens, log: Log, now: () => number) {

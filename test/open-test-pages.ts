@@ -43,7 +43,7 @@ export async function openTestPages({
   }
   const lines: string[] = [];
   const log = openLog('debug', { write: (line) => void lines.push(line) });
-  const pages = await buildPages({ accounts, storage, log, config, randomBytes });
+  const pages = await buildPages({ accounts, storage, log, config, randomBytes, now: () => clock.time });
   return {
     pages,
     accounts,

@@ -169,7 +169,7 @@ function accountMakers(withAccounts: <T>(use: (accounts: Accounts) => Promise<T>
       assert.ok(parsed, `${scopes} are scopes`);
       const kind = 'command-line' as const;
       const { token } = await withAccounts(({ tokens }) =>
-        tokens.create({ user: nameOf(user), app, scopes: parsed, expiresAt: undefined, kind }),
+        tokens.create({ user: nameOf(user), app, scopes: parsed, kind }, undefined),
       );
       return token;
     },

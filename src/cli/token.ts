@@ -1,6 +1,6 @@
 // `gitstead token …`: bearer tokens made, listed and revoked from the terminal, also while the server runs.
 import { Argument, Command, Option } from 'commander';
-import type { Token } from '../db/tokens.ts';
+import type { Grant } from '../db/grants.ts';
 import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { formatScopes, parseScopes, type Scope } from '../protocol/scopes.ts';
@@ -51,13 +51,10 @@ function createCommand(): Command {
         if (!scopes) throw new GitsteadError('bad-request', 'these are too many scopes');
         await withAccounts(dataFolderIn(options), async ({ users, tokens }) => {
           if (!(await users.find(user))) throw noSuchUser(user);
-          const { token } = await tokens.create({
-            user,
-            app: options.app,
-            scopes,
-            expiresAt: options.expires === undefined ? undefined : Date.now() + options.expires,
-            kind: 'command-line',
-          });
+          const { token } = await tokens.create(
+            { user, app: options.app, scopes, kind: 'command-line' },
+            options.expires === undefined ? undefined : Date.now() + options.expires,
+          );
           print(token);
         });
       },
@@ -70,9 +67,9 @@ function listCommand(): Command {
     .description('list tokens: what they allow, since when, last used (never the tokens themselves)')
     .addArgument(new Argument('[name]', 'only those of this account').argParser(userNameArgument))
     .action(async (user: UserName | undefined, options: DataOption & { json?: true }) => {
-      const found = await withAccounts(dataFolderIn(options), async ({ users, tokens }) => {
+      const found = await withAccounts(dataFolderIn(options), async ({ users, grants }) => {
         if (user !== undefined && !(await users.find(user))) throw noSuchUser(user);
-        return tokens.list(user);
+        return grants.list(user);
       });
       if (options.json) printJson(found.map(asJson));
       else printTable(['ID', 'USER', 'SCOPES', 'CREATED', 'EXPIRES', 'LAST USED', 'APP'], found.map(asRow));
@@ -85,14 +82,15 @@ function revokeCommand(): Command {
     .description('end a token at once')
     .argument('<token-or-id>', 'the token, or its id as token list shows it')
     .action(async (tokenOrId: string, options: DataOption) => {
-      await withAccounts(dataFolderIn(options), async ({ tokens }) => {
-        if (!(await tokens.revoke(tokenOrId))) throw new GitsteadError('not-found', 'there is no such token');
+      await withAccounts(dataFolderIn(options), async ({ grants }) => {
+        const revoked = (await grants.revokeToken(tokenOrId)) ?? (await grants.revoke(tokenOrId));
+        if (!revoked) throw new GitsteadError('not-found', 'there is no such token');
       });
     });
   return addExample(command, 'gitstead token revoke 3f9c2a7b1e5d8046');
 }
 
-function asJson(token: Token): Record<string, unknown> {
+function asJson(token: Grant): Record<string, unknown> {
   const time = (value: number | undefined) => (value === undefined ? null : new Date(value).toISOString());
   return {
     id: token.id,
@@ -106,7 +104,7 @@ function asJson(token: Token): Record<string, unknown> {
   };
 }
 
-function asRow(token: Token): string[] {
+function asRow(token: Grant): string[] {
   const time = (value: number | undefined) => (value === undefined ? 'never' : formatTime(value));
   return [
     token.id,

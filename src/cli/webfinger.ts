@@ -27,6 +27,7 @@ export function webfingerCommand(): Command {
           subject: `acct:${user}@${addressHost ?? publicUrl.host}`,
           storageRoot: `${publicUrl.origin}${STORAGE_PREFIX}${user}`,
           authorizeUrl: `${publicUrl.origin}/oauth/${user}/authorize`,
+          tokenUrl: `${publicUrl.origin}/oauth/token`,
         }),
       );
     });

@@ -27,10 +27,10 @@ export type AccountsTables = {
     user: string;
     last_used_at: number;
   };
-  tokens: {
-    /** short public name, for lists and `token revoke` */
+  /** what a user allowed an app, or made on the command line; everything that was given for it ends with it */
+  grants: {
+    /** short public name, for lists and for revoking */
     id: string;
-    token_hash: string;
     user: string;
     /** origin of the app; null when made on the command line for no app */
     app: string | null;
@@ -38,17 +38,46 @@ export type AccountsTables = {
     redirect: string | null;
     /** `notes:rw contacts:r` */
     scopes: string;
-    /** how it was granted: `implicit` or `command-line` */
+    /** how it was given: `implicit`, `code` or `command-line` */
     kind: string;
     created_at: number;
-    expires_at: number | null;
     last_used_at: number | null;
+  };
+  /** bearer tokens */
+  tokens: {
+    token_hash: string;
+    grant_id: string;
+    expires_at: number | null;
+  };
+  /** authorisation codes, kept a while after their use so that a replay is noticed */
+  codes: {
+    code_hash: string;
+    user: string;
+    app: string;
+    redirect: string;
+    /** as the app wrote it: it must write the same again */
+    redirect_uri: string;
+    scopes: string;
+    /** base64url of the SHA-256 of the app's verifier */
+    challenge: string;
+    expires_at: number;
+    /** what it gave; null: it was not used yet */
+    grant_id: string | null;
+  };
+  refresh_tokens: {
+    token_hash: string;
+    grant_id: string;
+    /** the one that it was given for; null for the first of a grant */
+    parent_hash: string | null;
+    created_at: number;
+    used_at: number | null;
   };
 };
 
 /** In order; a name once released never changes. */
 export const ACCOUNTS_MIGRATIONS: Record<string, Migration> = {
   '0001-users-sessions-tokens': { up: makeFirstTables },
+  '0002-grants': { up: makeGrants },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: kysely's type for a schema that is only being made
@@ -87,4 +116,51 @@ async function makeFirstTables(db: Kysely<any>): Promise<void> {
     last_used_at INTEGER
   ) WITHOUT ROWID`.execute(db);
   await sql`CREATE INDEX tokens_by_user ON tokens (user, created_at)`.execute(db);
+}
+
+/** Until then a grant was one token: both had the token's public name. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+async function makeGrants(db: Kysely<any>): Promise<void> {
+  await sql`CREATE TABLE grants (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    app TEXT,
+    redirect TEXT,
+    scopes TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+  ) WITHOUT ROWID`.execute(db);
+  await sql`CREATE INDEX grants_by_user ON grants (user, created_at)`.execute(db);
+  await sql`INSERT INTO grants SELECT id, user, app, redirect, scopes, kind, created_at, last_used_at FROM tokens`.execute(
+    db,
+  );
+  await sql`ALTER TABLE tokens RENAME TO old_tokens`.execute(db);
+  await sql`CREATE TABLE tokens (
+    token_hash TEXT PRIMARY KEY,
+    grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    expires_at INTEGER
+  ) WITHOUT ROWID`.execute(db);
+  await sql`INSERT INTO tokens SELECT token_hash, id, expires_at FROM old_tokens`.execute(db);
+  await sql`DROP TABLE old_tokens`.execute(db);
+  await sql`CREATE INDEX tokens_by_grant ON tokens (grant_id)`.execute(db);
+  await sql`CREATE TABLE codes (
+    code_hash TEXT PRIMARY KEY,
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    app TEXT NOT NULL,
+    redirect TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    challenge TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    grant_id TEXT
+  ) WITHOUT ROWID`.execute(db);
+  await sql`CREATE TABLE refresh_tokens (
+    token_hash TEXT PRIMARY KEY,
+    grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    parent_hash TEXT,
+    created_at INTEGER NOT NULL,
+    used_at INTEGER
+  ) WITHOUT ROWID`.execute(db);
+  await sql`CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_id)`.execute(db);
 }

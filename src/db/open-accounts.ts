@@ -1,11 +1,14 @@
-// accounts.db: users, sessions and tokens. Durable (WAL, synchronous=FULL), and several processes may have it
-// open at once. Statements stand beside their tables in users.ts, sessions.ts and tokens.ts.
+// accounts.db: users, sessions, and what users allowed. Durable (WAL, synchronous=FULL), and several processes may have it
+// open at once. Statements stand beside their tables, in users.ts, sessions.ts, grants.ts, tokens.ts and
+// code-flow.ts.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { chmodSync, closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, type Migration, Migrator } from 'kysely';
 import { GitsteadError } from '../errors.ts';
 import { ACCOUNTS_MIGRATIONS, type AccountsTables } from './accounts-schema.ts';
+import { type CodeFlow, type CodeFlowLives, openCodeFlow } from './code-flow.ts';
+import { type Grants, openGrants } from './grants.ts';
 import { openPasswords } from './passwords.ts';
 import type { RandomBytes } from './secrets.ts';
 import { DEFAULT_SESSION_IDLE_MS, openSessions, type Sessions } from './sessions.ts';
@@ -16,25 +19,36 @@ import { openUsers, type Users } from './users.ts';
 export interface Accounts extends AsyncDisposable {
   readonly users: Users;
   readonly sessions: Sessions;
+  readonly grants: Grants;
   readonly tokens: Tokens;
+  readonly codeFlow: CodeFlow;
   close(): Promise<void>;
 }
+
+export type AccountsOptions = {
+  /** how long a browser stays signed in without being used; 30 days unless given */
+  sessionIdleMs?: number;
+  /** lives of what is given for a code; an hour, and 180 days without use, unless given */
+  codeLives?: CodeFlowLives;
+  randomBytes?: RandomBytes;
+  migrations?: Record<string, Migration>;
+};
+
+const DEFAULT_CODE_LIVES: CodeFlowLives = { tokenMs: 3_600_000, refreshIdleMs: 180 * 86_400_000 };
 
 /**
  * Opens accounts.db at `file`, makes it if it is missing, and brings it to the newest layout (an older one is
  * copied to `<file>.before-<migration>` first).
  * Open it once per process: a transaction of one opening would block another in the same thread.
  * @param now Unix milliseconds
- * @param sessionIdleMs how long a browser stays signed in without being used
  * @throws not-ready when a newer Gitstead wrote the file, or when it is damaged
  */
 export async function openAccounts(
   file: string,
   now: () => number,
-  randomBytes: RandomBytes = systemRandomBytes,
-  migrations: Record<string, Migration> = ACCOUNTS_MIGRATIONS,
-  sessionIdleMs = DEFAULT_SESSION_IDLE_MS,
+  options: AccountsOptions = {},
 ): Promise<Accounts> {
+  const { randomBytes = systemRandomBytes, migrations = ACCOUNTS_MIGRATIONS } = options;
   makePrivate(file);
   const database = connect(file);
   const db = new Kysely<AccountsTables>({ dialect: sqliteDialect(database) });
@@ -54,8 +68,10 @@ export async function openAccounts(
   }
   return {
     users: openUsers(db, openPasswords(randomBytes), now, tokens.forget),
-    sessions: openSessions(db, now, randomBytes, sessionIdleMs),
+    sessions: openSessions(db, now, randomBytes, options.sessionIdleMs ?? DEFAULT_SESSION_IDLE_MS),
+    grants: openGrants(db, tokens, now),
     tokens,
+    codeFlow: openCodeFlow(db, now, randomBytes, options.codeLives ?? DEFAULT_CODE_LIVES, tokens.forget),
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };

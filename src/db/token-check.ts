@@ -13,6 +13,7 @@ const LAST_USED_GRAIN_MS = 60_000;
 
 /** What a valid token allows. */
 export type TokenGrant = {
+  /** the grant's */
   id: string;
   user: UserName;
   app: string | undefined;
@@ -36,8 +37,9 @@ export function openChecker(
   now: () => number,
 ): { check(tokenHash: string): TokenGrant | undefined; forget(): void } {
   const find = reader.prepare(
-    `SELECT tokens.id, tokens.user, tokens.app, tokens.scopes, tokens.expires_at, users.quota_bytes
-     FROM tokens JOIN users ON users.name = tokens.user WHERE tokens.token_hash = ?`,
+    `SELECT grants.id, grants.user, grants.app, grants.scopes, tokens.expires_at, users.quota_bytes
+     FROM tokens JOIN grants ON grants.id = tokens.grant_id JOIN users ON users.name = grants.user
+     WHERE tokens.token_hash = ?`,
   );
   const version = reader.prepare('PRAGMA data_version');
   const known = new Map<string, CachedGrant>();
@@ -89,7 +91,7 @@ export function openChecker(
   };
 }
 
-/** Times of last use: kept in memory, written together once a minute, and only for tokens that were used. */
+/** Times of last use: kept in memory, written together once a minute, and only for grants that were used. */
 export function openLastUsed(
   db: Kysely<AccountsTables>,
   now: () => number,
@@ -104,7 +106,7 @@ export function openLastUsed(
     try {
       await db.transaction().execute(async (transaction) => {
         for (const [id, time] of batch) {
-          await transaction.updateTable('tokens').set({ last_used_at: time }).where('id', '=', id).execute();
+          await transaction.updateTable('grants').set({ last_used_at: time }).where('id', '=', id).execute();
         }
       });
     } catch {

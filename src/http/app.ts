@@ -18,6 +18,7 @@ import { COMMON_HEADERS } from './page-headers.ts';
 import { type OriginSettings, originJudge } from './request-origin.ts';
 import { firstAccountPath, registerSignup } from './signup.ts';
 import { openThrottle } from './throttle.ts';
+import { registerTokenEndpoints } from './token-endpoints.ts';
 import { registerVisitor } from './visitor.ts';
 import { registerWebfinger } from './webfinger.ts';
 
@@ -28,6 +29,8 @@ export type PagesSettings = OriginSettings & {
   singleUser?: string | undefined;
   /** for accounts without a quota of their own; undefined: no limit */
   defaultQuotaBytes?: number | undefined;
+  /** how long tokens of the implicit grant last, in milliseconds; undefined: until they are revoked */
+  tokenLifeMs?: number | undefined;
 };
 
 export type PagesOptions = {
@@ -36,6 +39,8 @@ export type PagesOptions = {
   log: Log;
   config: PagesSettings;
   randomBytes: RandomBytes;
+  /** Unix milliseconds */
+  now: () => number;
   /** false: `/health` answers 503 */
   isReady?: () => boolean;
 };
@@ -52,8 +57,8 @@ export interface Pages {
 
 /** Makes the pages, ready to handle requests. */
 export async function buildPages(options: PagesOptions): Promise<Pages> {
-  const { accounts, storage, log, config, randomBytes, isReady = () => true } = options;
-  const { users, sessions, tokens } = accounts;
+  const { accounts, storage, log, config, randomBytes, now, isReady = () => true } = options;
+  const { users, sessions, grants, tokens, codeFlow } = accounts;
   const app = fastify({
     logger: false,
     bodyLimit: MAX_FORM_BYTES,
@@ -79,7 +84,11 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   registerAssets(app);
   registerHealth(app, { users, isReady });
   registerWebfinger(app, { users, singleUser: config.singleUser, publicUrl: config.publicUrl });
-  registerAuthorize(app, { users, tokens, forms, log });
+  registerAuthorize(app, {
+    ...{ users, grants, tokens, codeFlow, forms, log, now },
+    tokenLifeMs: config.tokenLifeMs,
+  });
+  registerTokenEndpoints(app, { grants, codeFlow, log });
   registerLogin(app, { users, sessions, forms, throttle: openThrottle(), log });
   registerSignup(app, { users, sessions, forms, firstSecret });
   registerAccount(app, { users, storage, forms, defaultQuotaBytes: config.defaultQuotaBytes });

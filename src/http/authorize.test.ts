@@ -35,7 +35,7 @@ describe('the way of an app', () => {
     assert.equal(grant?.user, 'alice');
     assert.equal(grant?.app, 'https://notes.example');
     assert.deepEqual(grant?.scopes, [{ module: 'notes', level: 'rw' }]);
-    const [row] = await world.accounts.tokens.list('alice');
+    const [row] = await world.accounts.grants.list('alice');
     assert.equal(row?.redirect, 'https://notes.example/app/');
     assert.equal(row?.expiresAt, undefined);
   });
@@ -47,7 +47,7 @@ describe('the way of an app', () => {
     const path = `${authorizePath()}&state=a%2fb+c`;
     const answer = await browser.submit(path, { decision: 'deny' });
     assert.equal(answer.location, 'https://notes.example/app/#error=access_denied&state=a%2fb%20c');
-    assert.deepEqual(await world.accounts.tokens.list(), []);
+    assert.deepEqual(await world.accounts.grants.list(), []);
   });
 
   test('without an account in its address asks which one first', async () => {
@@ -79,7 +79,7 @@ describe('the way of an app', () => {
     await world.accounts.users.setPassword('alice', 'another horse');
     const answer = await browser.post(authorizePath(), { ...hiddenFields(body), decision: 'allow' });
     assert.equal(answer.location, authorizePath());
-    assert.deepEqual(await world.accounts.tokens.list(), []);
+    assert.deepEqual(await world.accounts.grants.list(), []);
   });
 
   test('to an account that does not exist ends on a page of ours', async () => {
@@ -99,7 +99,7 @@ describe('the way of an app', () => {
       const answer = await browser.submit(authorizePath(), { decision });
       assert.equal(answer.status, 400);
     }
-    assert.deepEqual(await world.accounts.tokens.list(), []);
+    assert.deepEqual(await world.accounts.grants.list(), []);
   });
 });
 
@@ -145,7 +145,7 @@ test('threat 2: the app is the parsed origin, whatever client_id says', async ()
   assert.match(body, /https:\/\/google\.com\.evil\.example\/google\.com/);
   assert.doesNotMatch(body, />https:\/\/google\.com</);
   await browser.submit(path, { decision: 'allow' });
-  assert.equal((await world.accounts.tokens.list())[0]?.app, 'https://google.com.evil.example');
+  assert.equal((await world.accounts.grants.list())[0]?.app, 'https://google.com.evil.example');
 });
 
 test('threat 3: redirects to apps carry no referrer and are not stored; pages neither', async () => {
@@ -192,7 +192,7 @@ test('threat 21: a decision counts only with the token of exactly this page in e
     assert.equal(answer.status, 403, `case ${index}`);
     assert.equal(answer.location, '');
   }
-  assert.deepEqual(await world.accounts.tokens.list(), []);
+  assert.deepEqual(await world.accounts.grants.list(), []);
   assert.equal((await browser.post(path, fields)).status, 303);
 });
 
@@ -245,7 +245,7 @@ test('threat 33: what was allowed before is shown, and never granted again witho
   }
   const wider = await browser.get(authorizePath({ scope: '*:rw' }));
   assert.match(wider.body, /not the same as before/);
-  assert.equal((await world.accounts.tokens.list()).length, 1);
+  assert.equal((await world.accounts.grants.list()).length, 1);
 });
 
 test('threat 30: no log line holds a password, a token, a state or the first link', async () => {

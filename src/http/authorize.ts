@@ -1,13 +1,16 @@
 // `/oauth/<user>/authorize`: an app asks, the user decides by a click, the browser goes back to the app with a
-// token or a refusal (the draft's section 10; RFC 6749, section 4.2). Until the user has decided, every fault is
+// token, a code or a refusal (the draft's section 10; RFC 6749, sections 4.1 and 4.2). Until the user has decided, every fault is
 // shown here and nothing leads to the app (threats 1 and 33).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { CodeFlow } from '../db/code-flow.ts';
+import type { Grants } from '../db/grants.ts';
 import type { Tokens } from '../db/tokens.ts';
 import type { Users } from '../db/users.ts';
 import { GitsteadError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import {
   type AuthorizeRequest,
+  codeRedirect,
   deniedRedirect,
   parseAuthorizeRequest,
   tokenRedirect,
@@ -22,10 +25,21 @@ import { redirectToApp, redirectWithin, sendPage } from './page-headers.ts';
 
 type ForUser = { Params: { user: string } };
 
-export function registerAuthorize(
-  app: FastifyInstance,
-  { users, tokens, forms, log }: { users: Users; tokens: Tokens; forms: Forms; log: Log },
-): void {
+export type AuthorizeOptions = {
+  users: Users;
+  grants: Grants;
+  tokens: Tokens;
+  codeFlow: CodeFlow;
+  forms: Forms;
+  log: Log;
+  /** Unix milliseconds */
+  now: () => number;
+  /** how long tokens of the implicit grant last, in milliseconds; undefined: until they are revoked */
+  tokenLifeMs: number | undefined;
+};
+
+export function registerAuthorize(app: FastifyInstance, options: AuthorizeOptions): void {
+  const { users, forms } = options;
   app.get('/oauth/authorize', async (request, reply) => {
     const query = rawQuery(request);
     parseAuthorizeRequest(query);
@@ -39,7 +53,7 @@ export function registerAuthorize(
     if (request.session?.user !== user) {
       return sendSignIn(request, reply, forms, { next: { kind: 'authorize', user, query } });
     }
-    return sendConsent(request, reply, { tokens, forms }, user, authorize);
+    return sendConsent(request, reply, options, user, authorize);
   });
 
   app.post<ForUser>('/oauth/:user/authorize', async (request, reply) => {
@@ -51,9 +65,9 @@ export function registerAuthorize(
     forms.check(request, consentPurpose(user, query));
     switch (field(request, 'decision')) {
       case 'deny':
-        return redirectToApp(reply, deniedRedirect(authorize));
+        return redirectToApp(reply, deniedRedirect(authorize, request.origin.linkOrigin));
       case 'allow':
-        return redirectToApp(reply, tokenRedirect(authorize, await grant(tokens, log, user, authorize)));
+        return redirectToApp(reply, await allow(options, user, authorize, request.origin.linkOrigin));
       default:
         throw new GitsteadError('bad-request', 'The form says neither Allow nor Deny.');
     }
@@ -69,34 +83,38 @@ async function existingUser(users: Users, raw: string): Promise<UserName> {
   return name;
 }
 
-async function grant(
-  tokens: Tokens,
-  log: Log,
+/** What Allow leads to. @param issuer this server's name in answers with a code */
+async function allow(
+  { tokens, codeFlow, log, now, tokenLifeMs }: AuthorizeOptions,
   user: UserName,
-  { redirect, scopes }: AuthorizeRequest,
+  authorize: AuthorizeRequest,
+  issuer: string,
 ): Promise<string> {
-  const { token, id } = await tokens.create({
-    user,
-    app: redirect.origin,
-    redirect: redirect.origin + redirect.path,
-    scopes,
-    expiresAt: undefined,
-    kind: 'implicit',
-  });
-  log.info({ user, app: redirect.origin, scopes: formatScopes(scopes), token: id }, 'an app was allowed');
-  return token;
+  const { answer, redirect, scopes } = authorize;
+  const { origin: app, written: redirectUri } = redirect;
+  const allowed = { user, app, redirect: app + redirect.path, scopes };
+  const line = { user, app, scopes: formatScopes(scopes) };
+  if (answer.kind === 'code') {
+    const code = await codeFlow.createCode({ ...allowed, redirectUri, challenge: answer.challenge });
+    log.info(line, 'an app was allowed to fetch a token');
+    return codeRedirect(authorize, code, issuer);
+  }
+  const expiresAt = tokenLifeMs === undefined ? undefined : now() + tokenLifeMs;
+  const { token, id } = await tokens.create({ ...allowed, kind: 'implicit' }, expiresAt);
+  log.info({ ...line, grant: id }, 'an app was allowed');
+  return tokenRedirect(authorize, token, tokenLifeMs && Math.floor(tokenLifeMs / 1000));
 }
 
 /** Sends the page with Allow and Deny, and with what the app was allowed before. */
 async function sendConsent(
   request: FastifyRequest,
   reply: FastifyReply,
-  { tokens, forms }: { tokens: Tokens; forms: Forms },
+  { grants, forms }: AuthorizeOptions,
   user: UserName,
   { redirect, scopes }: AuthorizeRequest,
 ): Promise<FastifyReply> {
   const query = rawQuery(request);
-  const before = (await tokens.list(user)).find(({ app }) => app === redirect.origin);
+  const before = (await grants.list(user)).find(({ app }) => app === redirect.origin);
   const page = consentPage({
     formToken: forms.token(request, reply, consentPurpose(user, query)),
     redirect,

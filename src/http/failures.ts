@@ -60,7 +60,7 @@ function fromFastify(thrown: unknown): GitsteadError | undefined {
 function isForPrograms(request: FastifyRequest): boolean {
   return (
     request.routeOptions?.config?.isMachine === true ||
-    /^\/(?:\.well-known|api)\//.test(request.raw.url ?? '')
+    /^\/(?:\.well-known|api|oauth\/(?:token|revoke|introspect))(?:[/?]|$)/.test(request.raw.url ?? '')
   );
 }
 

@@ -84,6 +84,7 @@ function recordOf(user: UserName, resource: string, origin: RequestOrigin): Webf
     subject: resource,
     storageRoot: `${origin.storageOrigin}${STORAGE_PREFIX}${user}`,
     authorizeUrl: `${origin.linkOrigin}/oauth/${user}/authorize`,
+    tokenUrl: `${origin.linkOrigin}/oauth/token`,
   });
 }
 

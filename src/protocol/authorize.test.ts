@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { GitsteadError } from '../errors.ts';
-import { deniedRedirect, parseAuthorizeRequest, tokenRedirect } from './authorize.ts';
+import { codeRedirect, deniedRedirect, parseAuthorizeRequest, tokenRedirect } from './authorize.ts';
+import { challengeOf } from './pkce.ts';
 
+const ISSUER = 'https://example.com';
 const TOKEN = 'A'.repeat(43);
 
 function query(parameters: Record<string, string | undefined>): string {
@@ -33,8 +35,9 @@ function readFragment(location: string): Record<string, string> {
 describe('a request', () => {
   test('is parsed into where, what and state', () => {
     assert.deepEqual(parseWith({ scope: 'notes:rw contacts:r', state: 'a b', client_id: 'whatever' }), {
-      responseType: 'token',
+      answer: { kind: 'token' },
       redirect: {
+        written: 'https://notes.example/app/',
         href: 'https://notes.example/app/',
         origin: 'https://notes.example',
         path: '/app/',
@@ -162,7 +165,7 @@ describe('threat 2: a redirect_uri', () => {
 describe('the way back', () => {
   test('carries token, type, scope and state in the fragment, spaces as %20', () => {
     const request = parseWith({ scope: 'notes:rw contacts:r', state: '100% & more=é' });
-    const location = tokenRedirect(request, TOKEN);
+    const location = tokenRedirect(request, TOKEN, undefined);
     assert.equal(
       location,
       `https://notes.example/app/#access_token=${TOKEN}&token_type=bearer&scope=notes%3Arw%20contacts%3Ar&state=100%25%20%26%20more%3D%C3%A9`,
@@ -177,22 +180,27 @@ describe('the way back', () => {
 
   test('with a refusal says access_denied and the state', () => {
     assert.equal(
-      deniedRedirect(parseWith({ state: 's' })),
+      deniedRedirect(parseWith({ state: 's' }), ISSUER),
       'https://notes.example/app/#error=access_denied&state=s',
     );
-    assert.equal(deniedRedirect(parseWith({ state: '' })), 'https://notes.example/app/#error=access_denied');
+    assert.equal(
+      deniedRedirect(parseWith({ state: '' }), ISSUER),
+      'https://notes.example/app/#error=access_denied',
+    );
   });
 
   test('keeps the query of the redirect_uri', () => {
     const request = parseWith({ redirect_uri: 'https://notes.example/?page=1&x=a%20b' });
     assert.ok(
-      tokenRedirect(request, TOKEN).startsWith('https://notes.example/?page=1&x=a%20b#access_token='),
+      tokenRedirect(request, TOKEN, undefined).startsWith(
+        'https://notes.example/?page=1&x=a%20b#access_token=',
+      ),
     );
   });
 
   test('gives state back byte for byte, however it was escaped', () => {
     const raw = "a%2fb%2Fc!'()*~%7e=:@";
-    const location = deniedRedirect(parseAuthorizeRequest(`${query({})}&state=${raw}`));
+    const location = deniedRedirect(parseAuthorizeRequest(`${query({})}&state=${raw}`), ISSUER);
     assert.ok(location.endsWith(`&state=${raw}`), location);
   });
 
@@ -200,11 +208,74 @@ describe('the way back', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), (state) => {
         const byComponent = parseWith({ state });
-        assert.equal(readFragment(deniedRedirect(byComponent)).state, state);
+        assert.equal(readFragment(deniedRedirect(byComponent, ISSUER)).state, state);
         const byForm = parseAuthorizeRequest(`${query({})}&${new URLSearchParams({ state })}`);
-        assert.equal(readFragment(deniedRedirect(byForm)).state, state);
+        assert.equal(readFragment(deniedRedirect(byForm, ISSUER)).state, state);
       }),
     );
+  });
+});
+
+describe('a code', () => {
+  const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
+  const CODE = { response_type: 'code', code_challenge: CHALLENGE, code_challenge_method: 'S256' };
+
+  test('is asked for with a challenge, and bound to the redirect address as it was written', () => {
+    const { answer, redirect } = parseWith({ ...CODE, redirect_uri: 'HTTP://LOCALHOST:8772' });
+    assert.deepEqual(answer, { kind: 'code', challenge: CHALLENGE });
+    assert.equal(redirect.written, 'HTTP://LOCALHOST:8772');
+    assert.equal(redirect.href, 'http://localhost:8772/');
+  });
+
+  test('goes back in the query, with the state as it came and the issuer (threat 34)', () => {
+    const iss = 'iss=https%3A%2F%2Fexample.com';
+    const state = 'a%2fb+c';
+    const ask = (uri: string) =>
+      parseAuthorizeRequest(`${query({ ...CODE, redirect_uri: uri })}&state=${state}`);
+    const places: Record<string, string> = {
+      'https://notes.example/app/': 'https://notes.example/app/?',
+      'https://notes.example/?page=1': 'https://notes.example/?page=1&',
+      'https://notes.example/?': 'https://notes.example/?',
+      'https://notes.example/?a&': 'https://notes.example/?a&',
+    };
+    for (const [uri, start] of Object.entries(places)) {
+      assert.equal(codeRedirect(ask(uri), TOKEN, ISSUER), `${start}code=${TOKEN}&state=${state}&${iss}`);
+      assert.equal(deniedRedirect(ask(uri), ISSUER), `${start}error=access_denied&state=${state}&${iss}`);
+    }
+  });
+
+  test('is not given without a proof that is safe', () => {
+    const wrong: Record<string, string>[] = [
+      { code_challenge: '' },
+      { code_challenge_method: '' },
+      { code_challenge_method: 'plain' },
+      { code_challenge_method: 's256' },
+      { code_challenge: 'short' },
+      { code_challenge: `${CHALLENGE.slice(1)}=` },
+    ];
+    for (const fields of wrong) {
+      assert.throws(() => parseWith({ ...CODE, ...fields }), { code: 'bad-request' }, JSON.stringify(fields));
+    }
+  });
+
+  test('is not given to an address that says already what the answer will say', () => {
+    for (const name of ['code', 'state', 'iss', 'error', '%63ode']) {
+      const redirect_uri = `https://notes.example/?x=1&${name}=mine`;
+      assert.throws(() => parseWith({ ...CODE, redirect_uri }), { code: 'bad-request' }, name);
+    }
+  });
+
+  test('is redeemed by the verifier that its challenge was made of (RFC 7636, appendix B)', () => {
+    assert.equal(challengeOf('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'), CHALLENGE);
+    for (const verifier of [
+      '',
+      'a'.repeat(42),
+      'a'.repeat(129),
+      `${'a'.repeat(42)}+`,
+      `${'a'.repeat(43)}\n`,
+    ]) {
+      assert.equal(challengeOf(verifier), undefined);
+    }
   });
 });
 
@@ -231,7 +302,7 @@ test('whatever is sent is parsed or refused, and what is parsed leads to the ori
     fc.property(fc.array(pair, { maxLength: 8 }), (pairs) => {
       try {
         const request = parseAuthorizeRequest(pairs.join('&'));
-        const location = tokenRedirect(request, TOKEN);
+        const location = tokenRedirect(request, TOKEN, undefined);
         assert.equal(new URL(location).origin, request.redirect.origin);
         assert.match(location, /^https?:\/\/[\x21-\x7e]+$/);
         assert.equal(location.split('#').length, 2);

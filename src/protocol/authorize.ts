@@ -1,7 +1,8 @@
-// An app's request for access (the draft's section 10; RFC 6749, section 4.2) and the redirect that answers it.
+// An app's request for access (the draft's section 10; RFC 6749, sections 4.1 and 4.2) and the redirect that answers it.
 // Pure: who the user is and whether they agree is decided elsewhere. Until then nothing here leads to a
 // redirect: what is wrong with a request is thrown, to be shown on a page of ours.
 import { GitsteadError } from '../errors.ts';
+import { isChallenge } from './pkce.ts';
 import { formatScopes, parseScopes, type Scope } from './scopes.ts';
 
 const MAX_QUERY_LENGTH = 12_288;
@@ -9,8 +10,13 @@ const MAX_REDIRECT_LENGTH = 2048;
 const MAX_SCOPE_LENGTH = 2048;
 const MAX_STATE_LENGTH = 6144;
 
+/** What the app wants back: a token in the fragment, or a code that it redeems with its verifier (RFC 7636). */
+export type AnswerKind = { kind: 'token' } | { kind: 'code'; challenge: string };
+
 /** Where an app wants to be sent back to, and thereby who it is: `client_id` is ignored, as section 10 demands. */
 export type Redirect = {
+  /** as the app wrote it: a code is bound to these very characters */
+  written: string;
   /** the address, parsed and written again; what is shown is thus what is gone to */
   href: string;
   /** scheme, host (punycode) and port: the app's identity */
@@ -20,7 +26,7 @@ export type Redirect = {
 };
 
 export type AuthorizeRequest = {
-  responseType: 'token';
+  answer: AnswerKind;
   redirect: Redirect;
   /** at least one */
   scopes: readonly Scope[];
@@ -37,18 +43,40 @@ export function parseAuthorizeRequest(rawQuery: string): AuthorizeRequest {
   if (!/^[!"$-~]*$/.test(rawQuery)) throw fault('has characters that no address may have');
   const parameters = readParameters(rawQuery);
   const redirect = parseRedirect(decodedValue(parameters, 'redirect_uri'));
-  const responseType = decodedValue(parameters, 'response_type');
-  if (responseType === undefined) throw fault('does not say what it wants back (response_type)');
-  if (responseType !== 'token') {
-    throw fault('wants an answer of a kind that this server does not give (response_type)');
-  }
+  const answer = parseAnswerKind(parameters);
+  if (answer.kind === 'code') refuseTakenNames(redirect);
   return {
-    responseType,
+    answer,
     redirect,
     scopes: parseScopeParameter(decodedValue(parameters, 'scope')),
     state: parseState(parameters.get('state')),
   };
 }
+
+function parseAnswerKind(parameters: Map<string, string>): AnswerKind {
+  const responseType = decodedValue(parameters, 'response_type');
+  if (responseType === undefined) throw fault('does not say what it wants back (response_type)');
+  if (responseType === 'token') return { kind: 'token' };
+  if (responseType !== 'code') {
+    throw fault('wants an answer of a kind that this server does not give (response_type)');
+  }
+  const challenge = decodedValue(parameters, 'code_challenge');
+  if (challenge === undefined) throw fault('wants a code without proof of who redeems it (code_challenge)');
+  if (decodedValue(parameters, 'code_challenge_method') !== 'S256') {
+    throw fault('wants to prove who it is in a way that is not safe (code_challenge_method is not S256)');
+  }
+  if (!isChallenge(challenge)) throw fault('has a proof that cannot be read (code_challenge)');
+  return { kind: 'code', challenge };
+}
+
+/** What the answer will say in the query must not stand there already: the app could take the wrong one. */
+function refuseTakenNames({ href }: Redirect): void {
+  for (const name of new URL(href).searchParams.keys()) {
+    if (ANSWER_NAMES.has(name)) throw redirectFault(`has a part called ${name}, which the answer needs`);
+  }
+}
+
+const ANSWER_NAMES = new Set(['code', 'state', 'iss', 'error', 'error_description', 'error_uri']);
 
 /** The values stay as they came. Read by hand, since URLSearchParams would lose how `state` was written. */
 function readParameters(rawQuery: string): Map<string, string> {
@@ -64,7 +92,10 @@ function readParameters(rawQuery: string): Map<string, string> {
   return parameters;
 }
 
-const NAMES = new Set(['redirect_uri', 'response_type', 'scope', 'state', 'client_id']);
+const NAMES = new Set([
+  ...['redirect_uri', 'response_type', 'scope', 'state', 'client_id'],
+  ...['code_challenge', 'code_challenge_method'],
+]);
 
 /** RFC 6749, section 3.1: a parameter without a value counts as one that was not sent. */
 function decodedValue(parameters: Map<string, string>, name: string): string | undefined {
@@ -97,7 +128,7 @@ function parseRedirect(raw: string | undefined): Redirect {
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     throw redirectFault('is not encrypted: it has to begin with https://');
   }
-  return { href: url.href, origin: url.origin, path: url.pathname };
+  return { written: raw, href: url.href, origin: url.origin, path: url.pathname };
 }
 
 /** Hosts that never leave this computer, for which plain http is no risk. `hostname` as URL writes it. */
@@ -127,15 +158,38 @@ function parseState(raw: string | undefined): string | undefined {
 /**
  * The address that hands a token to the app (RFC 6749, section 4.2.2).
  * @param token base64url, which needs no escapes
+ * @param expiresIn seconds; undefined: it does not expire
  */
-export function tokenRedirect(request: AuthorizeRequest, token: string): string {
+export function tokenRedirect(
+  request: AuthorizeRequest,
+  token: string,
+  expiresIn: number | undefined,
+): string {
   const scope = formatScopes(request.scopes).split(' ').map(encodeURIComponent).join('%20');
-  return withFragment(request, `access_token=${token}&token_type=bearer&scope=${scope}`);
+  const life = expiresIn === undefined ? '' : `&expires_in=${expiresIn}`;
+  return withFragment(request, `access_token=${token}&token_type=bearer&scope=${scope}${life}`);
 }
 
-/** The address that tells the app that the user said no (RFC 6749, section 4.2.2.1). */
-export function deniedRedirect(request: AuthorizeRequest): string {
-  return withFragment(request, 'error=access_denied');
+/**
+ * The address that hands a code to the app (RFC 6749, section 4.1.2).
+ * @param code base64url
+ * @param issuer this server, as its metadata calls it (RFC 9207): apps tell by it which of their servers answered
+ */
+export function codeRedirect(request: AuthorizeRequest, code: string, issuer: string): string {
+  return withQuery(request, `code=${code}`, issuer);
+}
+
+/** The address that tells the app that the user said no (RFC 6749, sections 4.1.2.1 and 4.2.2.1). */
+export function deniedRedirect(request: AuthorizeRequest, issuer: string): string {
+  return request.answer.kind === 'code'
+    ? withQuery(request, 'error=access_denied', issuer)
+    : withFragment(request, 'error=access_denied');
+}
+
+function withQuery({ redirect: { href }, state }: AuthorizeRequest, answer: string, issuer: string): string {
+  const between = !href.includes('?') ? '?' : /[?&]$/.test(href) ? '' : '&';
+  const more = state === undefined ? '' : `&state=${state}`;
+  return `${href}${between}${answer}${more}&iss=${encodeURIComponent(issuer)}`;
 }
 
 /** `state` goes back byte for byte, but for `+`: in a query it means a space, in a fragment clients read it as

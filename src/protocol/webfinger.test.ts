@@ -8,9 +8,10 @@ const RECORD = webfingerRecord({
   subject: 'acct:alice@example.com',
   storageRoot: 'https://example.com/storage/alice',
   authorizeUrl: 'https://example.com/oauth/alice/authorize',
+  tokenUrl: 'https://example.com/oauth/token',
 });
 
-test('a record announces the implicit grant and ranges on GET, with one link', () => {
+test('a record announces both ways to ask for access and ranges on GET, with one link', () => {
   assert.deepEqual(RECORD, {
     subject: 'acct:alice@example.com',
     links: [
@@ -20,6 +21,9 @@ test('a record announces the implicit grant and ranges on GET, with one link', (
         properties: {
           'http://remotestorage.io/spec/version': 'draft-dejong-remotestorage-26',
           'http://tools.ietf.org/html/rfc6749#section-4.2': 'https://example.com/oauth/alice/authorize',
+          'http://tools.ietf.org/html/rfc6749#section-3.1': 'https://example.com/oauth/alice/authorize',
+          'http://tools.ietf.org/html/rfc6749#section-3.2': 'https://example.com/oauth/token',
+          'http://tools.ietf.org/html/rfc7636': 'S256',
           'http://tools.ietf.org/html/rfc7233': 'GET',
         },
       },

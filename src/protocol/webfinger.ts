@@ -7,6 +7,9 @@ export const REMOTESTORAGE_REL = 'http://tools.ietf.org/id/draft-dejong-remotest
 
 const VERSION = 'http://remotestorage.io/spec/version';
 const IMPLICIT_GRANT = 'http://tools.ietf.org/html/rfc6749#section-4.2';
+const AUTHORIZE = 'http://tools.ietf.org/html/rfc6749#section-3.1';
+const TOKEN = 'http://tools.ietf.org/html/rfc6749#section-3.2';
+const PKCE = 'http://tools.ietf.org/html/rfc7636';
 const RANGES = 'http://tools.ietf.org/html/rfc7233';
 
 /** A resource that may be one of ours. `host` is in lower case, with its port if one was given. */
@@ -55,8 +58,8 @@ function parseHost(raw: string): string | undefined {
 }
 
 /**
- * The record of one user: exactly one remoteStorage link, announcing only what works (the implicit grant, and
- * ranges on GET).
+ * The record of one user: exactly one remoteStorage link, announcing only what works: both ways to ask for
+ * access, and ranges on GET.
  * @param subject the resource that the record is about, such as `acct:alice@example.com`
  * @param storageRoot without a slash at its end
  */
@@ -64,14 +67,23 @@ export function webfingerRecord(about: {
   subject: string;
   storageRoot: string;
   authorizeUrl: string;
+  tokenUrl: string;
 }): WebfingerRecord {
+  const { authorizeUrl, tokenUrl } = about;
   return {
     subject: about.subject,
     links: [
       {
         rel: REMOTESTORAGE_REL,
         href: about.storageRoot,
-        properties: { [VERSION]: STORAGE_API, [IMPLICIT_GRANT]: about.authorizeUrl, [RANGES]: 'GET' },
+        properties: {
+          [VERSION]: STORAGE_API,
+          [IMPLICIT_GRANT]: authorizeUrl,
+          [AUTHORIZE]: authorizeUrl,
+          [TOKEN]: tokenUrl,
+          [PKCE]: 'S256',
+          [RANGES]: 'GET',
+        },
       },
     ],
   };

@@ -85,7 +85,7 @@ test('an app is let in by keyboard only', async () => {
   await page.keyboard.press('Enter');
   await page.waitForURL(`${served.appUrl}/**`);
   assert.match(page.url(), TOKEN_FRAGMENT);
-  assert.equal((await served.accounts.tokens.list('alice')).length, 1);
+  assert.equal((await served.accounts.grants.list('alice')).length, 1);
   assert.equal(await page.evaluate('document.referrer'), '');
 });
 

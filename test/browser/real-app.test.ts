@@ -171,7 +171,7 @@ async function disconnectingDeletesNothing({ first, second, git, address }: Worl
 
 async function aRevokedAppIsTold({ server, first, second, git }: World): Promise<void> {
   await using accounts = await openAccounts(partsOf(server.dataFolder).accounts, Date.now);
-  for (const { id } of await accounts.tokens.list('alice')) await accounts.tokens.revoke(id);
+  for (const { id } of await accounts.grants.list('alice')) await accounts.grants.revoke(id);
   await first.hasTrouble('App authorization expired or revoked.');
   await second.sends('PUT', 'notes/plan', 401, () => second.write('plan', 'steal'));
   assert.equal(git.note('main:plan'), 'rest');
@@ -185,7 +185,7 @@ async function signIn({ page }: Device, password: string): Promise<void> {
 
 async function tokensOf({ dataFolder }: SpawnedServer) {
   await using accounts = await openAccounts(partsOf(dataFolder).accounts, Date.now);
-  return await accounts.tokens.list('alice');
+  return await accounts.grants.list('alice');
 }
 
 function gitOf(t: TestContext, { dataFolder }: SpawnedServer): Git {

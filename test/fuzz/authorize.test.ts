@@ -1,5 +1,5 @@
-// The authorisation endpoint against whatever may be sent to it: it never fails (500), never redirects to where it
-// should not, and gives no token without a click on a page that it sent.
+// The endpoints of OAuth against whatever may be sent to them: they never fail (500), never redirect to where they should
+// not, and give no token without a click on a page that was sent.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -18,6 +18,11 @@ const text = fc.oneof(
     '*:rw root:r',
     'token',
     'code',
+    'S256',
+    'plain',
+    'c'.repeat(43),
+    'authorization_code',
+    'refresh_token',
     'allow',
     'deny',
     '',
@@ -31,6 +36,8 @@ const name = fc.constantFrom(
   'client_id',
   'decision',
   'form',
+  'code_challenge',
+  'code_challenge_method',
   'x',
 );
 const pair = fc.tuple(name, text, fc.constantFrom('raw', 'component', 'form')).map(([key, value, way]) => {
@@ -39,15 +46,20 @@ const pair = fc.tuple(name, text, fc.constantFrom('raw', 'component', 'form')).m
   // what an HTTP client can put into a request line at all
   return `${key}=${value.replace(/[^\x21-\x7e]/g, '')}`;
 });
-/** Half of the requests begin as a good one, so that they get far. */
-const query = fc.tuple(fc.boolean(), fc.array(pair, { maxLength: 6 })).map(([isGood, pairs]) => {
-  const good = 'redirect_uri=https%3A%2F%2Fnotes.example%2Fapp%2F&scope=notes%3Arw&response_type=token';
-  return [...(isGood ? [good] : []), ...pairs].join('&');
-});
+/** Many of the requests begin as a good one, so that they get far. */
+const GOOD = 'redirect_uri=https%3A%2F%2Fnotes.example%2Fapp%2F&scope=notes%3Arw&response_type=';
+const BEGINNINGS = [
+  '',
+  `${GOOD}token`,
+  `${GOOD}code&code_challenge_method=S256&code_challenge=${'c'.repeat(43)}`,
+];
+const query = fc
+  .tuple(fc.constantFrom(...BEGINNINGS), fc.array(pair, { maxLength: 6 }))
+  .map(([beginning, pairs]) => [...(beginning === '' ? [] : [beginning]), ...pairs].join('&'));
 const user = fc.constantFrom('alice', 'bob', 'nobody', 'Alice', '%61lice', '..', '%2e%2e', '%00');
 const fields = fc.dictionary(name, text, { maxKeys: 4 });
 
-test('1,500 requests: no 500, no redirect before a decision, no token without a click', async () => {
+test('8,000 requests: no 500, no redirect before a decision, no token without a click', async () => {
   await using world = await openTestPages();
   const browsers = [openBrowser(world), openBrowser(world)];
   await browsers[1]!.signIn();
@@ -58,11 +70,11 @@ test('1,500 requests: no 500, no redirect before a decision, no token without a 
       const answer = isPost ? await browser.post(path, body) : await browser.get(path);
       assert.ok(answer.status < 500, `${answer.status} for ${path}`);
       if (answer.location !== '') assert.ok(answer.location.startsWith('/oauth/'), answer.location);
-      assert.ok(!answer.body.includes('access_token='));
+      assert.ok(!/access_token=|[?&]code=/.test(answer.body.replaceAll(path, '')));
     }),
-    { numRuns: 1500 },
+    { numRuns: 8000 },
   );
-  assert.deepEqual(await world.accounts.tokens.list(), []);
+  assert.deepEqual(await world.accounts.grants.list(), []);
 });
 
 test('a click on any consent page that comes up leads to the origin that the page showed', async () => {
@@ -81,10 +93,46 @@ test('a click on any consent page that comes up leads to the origin that the pag
       const answer = await browser.post(path, { ...hiddenFields(page.body), decision });
       assert.equal(answer.status, 303);
       assert.equal(new URL(answer.location).host, shown.replaceAll('&amp;', '&'));
-      assert.equal(answer.location.includes('#access_token='), isAllowed);
+      assert.equal(/#access_token=|[?&]code=[\w-]{43}&/.test(answer.location), isAllowed);
       assert.match(answer.location, /^[\x21-\x7e]+$/);
     }),
     { numRuns: 300 },
   );
   assert.ok(clicks > 30, `only ${clicks} pages came up`);
+});
+
+const tokenField = fc.constantFrom(
+  ...['grant_type', 'code', 'redirect_uri', 'code_verifier', 'refresh_token', 'scope', 'token'],
+  ...['client_id', 'token_type_hint', '__proto__', 'constructor', 'x'],
+);
+const tokenPair = fc
+  .tuple(tokenField, text)
+  .map(([key, value]) => new URLSearchParams({ [key]: value }).toString());
+const PROOFS = [
+  '',
+  `grant_type=authorization_code&code=${'c'.repeat(43)}&redirect_uri=https%3A%2F%2Fa.example&code_verifier=${'v'.repeat(43)}`,
+  `grant_type=refresh_token&refresh_token=${'r'.repeat(43)}`,
+];
+
+test('2,000 requests to the endpoints for programs: no 500, JSON with CORS, nothing given', async () => {
+  await using world = await openTestPages();
+  const path = fc.constantFrom('/oauth/token', '/oauth/revoke', '/oauth/token?grant_type=refresh_token');
+  await fc.assert(
+    fc.asyncProperty(
+      path,
+      fc.constantFrom(...PROOFS),
+      fc.array(tokenPair, { maxLength: 6 }),
+      async (url, proof, pairs) => {
+        const answer = await world.pages.app.inject({
+          ...{ method: 'POST', url, payload: [proof, ...pairs].join('&') },
+          headers: { host: 'localhost:8000', 'content-type': 'application/x-www-form-urlencoded' },
+        });
+        assert.ok(answer.statusCode < 500, `${answer.statusCode} for ${url}`);
+        assert.equal(answer.headers['access-control-allow-origin'], '*');
+        assert.equal((answer.json() as { access_token?: string }).access_token, undefined);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  assert.deepEqual(await world.accounts.grants.list(), []);
 });
