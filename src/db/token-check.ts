@@ -6,6 +6,7 @@ import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { parseScopes, type Scope } from '../protocol/scopes.ts';
 import type { AccountsTables } from './accounts-schema.ts';
+import { hashSecret } from './secrets.ts';
 
 const LOOK_FOR_CHANGES_MS = 100;
 const MAX_CACHED = 10_000;
@@ -35,14 +36,16 @@ type GrantRow = {
 export function openChecker(
   reader: DatabaseSync,
   now: () => number,
-): { check(tokenHash: string): TokenGrant | undefined; forget(): void } {
+): { check(token: string): TokenGrant | undefined; forget(): void } {
   const find = reader.prepare(
     `SELECT grants.id, grants.user, grants.app, grants.scopes, tokens.expires_at, users.quota_bytes
      FROM tokens JOIN grants ON grants.id = tokens.grant_id JOIN users ON users.name = grants.user
      WHERE tokens.token_hash = ?`,
   );
   const version = reader.prepare('PRAGMA data_version');
+  /** by the tokens themselves: hashing one again would cost a tenth of a small GET */
   const known = new Map<string, CachedGrant>();
+  /** hashes */
   const unknown = new Set<string>();
   let seenVersion = -1;
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -60,33 +63,36 @@ export function openChecker(
     seenVersion = newest;
   }
 
+  function lookUp(token: string): CachedGrant | undefined {
+    const tokenHash = hashSecret(token);
+    if (unknown.has(tokenHash)) return undefined;
+    const row = find.get(tokenHash) as GrantRow | undefined;
+    if (!row) {
+      // guesses must not drive out the tokens in use: they have a bounded set of their own
+      if (unknown.size >= MAX_CACHED) unknown.clear();
+      unknown.add(tokenHash);
+      return undefined;
+    }
+    const grant = {
+      id: row.id,
+      user: row.user as UserName,
+      app: row.app ?? undefined,
+      scopes: storedScopes(row.scopes),
+      quotaBytes: row.quota_bytes ?? undefined,
+      expiresAt: row.expires_at ?? undefined,
+    };
+    if (known.size >= MAX_CACHED) known.delete(known.keys().next().value!);
+    known.set(token, grant);
+    return grant;
+  }
+
   return {
     forget,
-    check(tokenHash) {
+    check(token) {
       const time = now();
       forgetWhatOthersChanged(time);
-      if (unknown.has(tokenHash)) return undefined;
-      let grant = known.get(tokenHash);
-      if (!grant) {
-        const row = find.get(tokenHash) as GrantRow | undefined;
-        if (!row) {
-          // guesses must not drive out the tokens in use: they have a bounded set of their own
-          if (unknown.size >= MAX_CACHED) unknown.clear();
-          unknown.add(tokenHash);
-          return undefined;
-        }
-        grant = {
-          id: row.id,
-          user: row.user as UserName,
-          app: row.app ?? undefined,
-          scopes: storedScopes(row.scopes),
-          quotaBytes: row.quota_bytes ?? undefined,
-          expiresAt: row.expires_at ?? undefined,
-        };
-        if (known.size >= MAX_CACHED) known.delete(known.keys().next().value!);
-        known.set(tokenHash, grant);
-      }
-      return grant.expiresAt !== undefined && grant.expiresAt <= time ? undefined : grant;
+      const grant = known.get(token) ?? lookUp(token);
+      return grant?.expiresAt !== undefined && grant.expiresAt <= time ? undefined : grant;
     },
   };
 }
