@@ -41,6 +41,7 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
     await openAccounts(parts.accounts, now, {
       sessionIdleMs: config.sessionIdle,
       codeLives: { tokenMs: config['auth.codeTokenLife'], refreshIdleMs: config['auth.refreshIdle'] },
+      auditFailed: (error) => log.warn({ err: error }, 'the audit trail could not be written'),
     }),
   );
   const { storage, index } = opening.use(await openStore(storeSettings(config), log, now));

@@ -37,12 +37,14 @@ export async function openTestPages({
 }: TestPagesOptions = {}): Promise<TestPages> {
   const folder = mkdtempSync(join(tmpdir(), 'gitstead-pages-'));
   const clock = { time: Date.UTC(2030, 0, 1) };
-  const accounts = await openAccounts(join(folder, 'accounts.db'), () => clock.time);
+  const lines: string[] = [];
+  const log = openLog('debug', { write: (line) => void lines.push(line) });
+  const accounts = await openAccounts(join(folder, 'accounts.db'), () => clock.time, {
+    auditFailed: (error) => log.warn({ err: error }, 'the audit trail could not be written'),
+  });
   for (const name of users) {
     await accounts.users.create({ name: name as UserName, password: PASSWORD, isAdmin: false });
   }
-  const lines: string[] = [];
-  const log = openLog('debug', { write: (line) => void lines.push(line) });
   const pages = await buildPages({ accounts, storage, log, config, randomBytes, now: () => clock.time });
   return {
     pages,

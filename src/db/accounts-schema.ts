@@ -1,6 +1,6 @@
 // The tables of accounts.db and the migrations that make them. Times are Unix milliseconds. Secrets (session
 // cookies, tokens) are kept as their SHA-256 only; one-time links for the first account are never kept.
-import { type Kysely, type Migration, sql } from 'kysely';
+import { type Generated, type Kysely, type Migration, sql } from 'kysely';
 
 export type AccountsTables = {
   users: {
@@ -72,12 +72,24 @@ export type AccountsTables = {
     created_at: number;
     used_at: number | null;
   };
+  /** what happened, see audit.ts; rows outlive their account */
+  audit: {
+    id: Generated<number>;
+    time: number;
+    user: string;
+    kind: string;
+    app: string | null;
+    detail: string;
+    client: string | null;
+    browser: string | null;
+  };
 };
 
 /** In order; a name once released never changes. */
 export const ACCOUNTS_MIGRATIONS: Record<string, Migration> = {
   '0001-users-sessions-tokens': { up: makeFirstTables },
   '0002-grants': { up: makeGrants },
+  '0003-audit': { up: makeAudit },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: kysely's type for a schema that is only being made
@@ -163,4 +175,32 @@ async function makeGrants(db: Kysely<any>): Promise<void> {
     used_at INTEGER
   ) WITHOUT ROWID`.execute(db);
   await sql`CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_id)`.execute(db);
+}
+
+/** A row is never changed nor replaced, and removed only after a year by this machine's clock. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+async function makeAudit(db: Kysely<any>): Promise<void> {
+  await sql`CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
+    time INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    app TEXT,
+    detail TEXT NOT NULL,
+    client TEXT,
+    browser TEXT
+  )`.execute(db);
+  await sql`CREATE INDEX audit_by_user ON audit (user, id)`.execute(db);
+  await sql`CREATE INDEX audit_by_time ON audit (time)`.execute(db);
+  await sql`CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'rows of the audit trail are never changed');
+  END`.execute(db);
+  await sql`CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+  WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) BEGIN
+    SELECT RAISE(ABORT, 'rows of the audit trail are never replaced');
+  END`.execute(db);
+  await sql`CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
+  WHEN OLD.time > unixepoch('subsec') * 1000 - 31536000000 BEGIN
+    SELECT RAISE(ABORT, 'rows of the audit trail are kept for a year');
+  END`.execute(db);
 }

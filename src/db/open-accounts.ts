@@ -1,12 +1,13 @@
 // accounts.db: users, sessions, and what users allowed. Durable (WAL, synchronous=FULL), and several processes may have it
-// open at once. Statements stand beside their tables, in users.ts, sessions.ts, grants.ts, tokens.ts and
-// code-flow.ts.
+// open at once. Statements stand beside their tables, in users.ts, sessions.ts, grants.ts, tokens.ts,
+// code-flow.ts and audit.ts.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { chmodSync, closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, type Migration, Migrator } from 'kysely';
 import { GitsteadError } from '../errors.ts';
 import { ACCOUNTS_MIGRATIONS, type AccountsTables } from './accounts-schema.ts';
+import { type Audit, openAudit } from './audit.ts';
 import { type CodeFlow, type CodeFlowLives, openCodeFlow } from './code-flow.ts';
 import { type Grants, openGrants } from './grants.ts';
 import { openPasswords } from './passwords.ts';
@@ -22,6 +23,7 @@ export interface Accounts extends AsyncDisposable {
   readonly grants: Grants;
   readonly tokens: Tokens;
   readonly codeFlow: CodeFlow;
+  readonly audit: Audit;
   close(): Promise<void>;
 }
 
@@ -30,6 +32,8 @@ export type AccountsOptions = {
   sessionIdleMs?: number;
   /** lives of what is given for a code; an hour, and 180 days without use, unless given */
   codeLives?: CodeFlowLives;
+  /** called when the audit trail could not be written: what it tells of goes on */
+  auditFailed?: (error: unknown) => void;
   randomBytes?: RandomBytes;
   migrations?: Record<string, Migration>;
 };
@@ -72,6 +76,7 @@ export async function openAccounts(
     grants: openGrants(db, tokens, now),
     tokens,
     codeFlow: openCodeFlow(db, now, randomBytes, options.codeLives ?? DEFAULT_CODE_LIVES, tokens.forget),
+    audit: openAudit(db, now, options.auditFailed ?? (() => {})),
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };

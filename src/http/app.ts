@@ -58,7 +58,7 @@ export interface Pages {
 /** Makes the pages, ready to handle requests. */
 export async function buildPages(options: PagesOptions): Promise<Pages> {
   const { accounts, storage, log, config, randomBytes, now, isReady = () => true } = options;
-  const { users, sessions, grants, tokens, codeFlow } = accounts;
+  const { users, sessions, grants, tokens, codeFlow, audit } = accounts;
   const app = fastify({
     logger: false,
     bodyLimit: MAX_FORM_BYTES,
@@ -85,12 +85,12 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   registerHealth(app, { users, isReady });
   registerWebfinger(app, { users, singleUser: config.singleUser, publicUrl: config.publicUrl });
   registerAuthorize(app, {
-    ...{ users, grants, tokens, codeFlow, forms, log, now },
+    ...{ users, grants, tokens, codeFlow, audit, forms, log, now },
     tokenLifeMs: config.tokenLifeMs,
   });
-  registerTokenEndpoints(app, { grants, codeFlow, log });
-  registerLogin(app, { users, sessions, forms, throttle: openThrottle(), log });
-  registerSignup(app, { users, sessions, forms, firstSecret });
+  registerTokenEndpoints(app, { grants, codeFlow, audit, log });
+  registerLogin(app, { users, sessions, audit, forms, throttle: openThrottle(), log });
+  registerSignup(app, { users, sessions, audit, forms, firstSecret });
   registerAccount(app, { users, storage, forms, defaultQuotaBytes: config.defaultQuotaBytes });
   await app.ready();
   return {

@@ -2,6 +2,7 @@
 // token, a code or a refusal (the draft's section 10; RFC 6749, sections 4.1 and 4.2). Until the user has decided, every fault is
 // shown here and nothing leads to the app (threats 1 and 33).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../db/audit.ts';
 import type { CodeFlow } from '../db/code-flow.ts';
 import type { Grants } from '../db/grants.ts';
 import type { Tokens } from '../db/tokens.ts';
@@ -18,6 +19,7 @@ import {
 import { parseUserName, type UserName } from '../protocol/paths.ts';
 import { formatScopes } from '../protocol/scopes.ts';
 import { consentPage } from '../ui/consent.ts';
+import { sourceOf } from './audit-source.ts';
 import { type Forms, field } from './forms.ts';
 import { sendSignIn } from './login.ts';
 import { authorizePath } from './next-page.ts';
@@ -30,6 +32,7 @@ export type AuthorizeOptions = {
   grants: Grants;
   tokens: Tokens;
   codeFlow: CodeFlow;
+  audit: Audit;
   forms: Forms;
   log: Log;
   /** Unix milliseconds */
@@ -39,7 +42,7 @@ export type AuthorizeOptions = {
 };
 
 export function registerAuthorize(app: FastifyInstance, options: AuthorizeOptions): void {
-  const { users, forms } = options;
+  const { users, audit, forms } = options;
   app.get('/oauth/authorize', async (request, reply) => {
     const query = rawQuery(request);
     parseAuthorizeRequest(query);
@@ -63,11 +66,16 @@ export function registerAuthorize(app: FastifyInstance, options: AuthorizeOption
     // the session ended while the page stood open
     if (request.session?.user !== user) return redirectWithin(reply, authorizePath(user, query));
     forms.check(request, consentPurpose(user, query));
+    const decided = { user, app: authorize.redirect.origin, ...sourceOf(request) };
     switch (field(request, 'decision')) {
       case 'deny':
+        await audit.record({ kind: 'app-denied', ...decided });
         return redirectToApp(reply, deniedRedirect(authorize, request.origin.linkOrigin));
-      case 'allow':
-        return redirectToApp(reply, await allow(options, user, authorize, request.origin.linkOrigin));
+      case 'allow': {
+        const location = await allow(options, user, authorize, request.origin.linkOrigin);
+        await audit.record({ kind: 'app-allowed', ...decided, detail: formatScopes(authorize.scopes) });
+        return redirectToApp(reply, location);
+      }
       default:
         throw new GitsteadError('bad-request', 'The form says neither Allow nor Deny.');
     }

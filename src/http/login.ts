@@ -1,6 +1,7 @@
 // Signing in and out. Names are tried and failures counted (threat 24); a sign-in always makes a new session
 // (threat 23).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../db/audit.ts';
 import type { Sessions } from '../db/sessions.ts';
 import type { User, Users } from '../db/users.ts';
 import { asGitsteadError, type GitsteadError } from '../errors.ts';
@@ -8,6 +9,7 @@ import type { Log } from '../log.ts';
 import { type AuthorizeRequest, parseAuthorizeRequest } from '../protocol/authorize.ts';
 import { parseUserName } from '../protocol/paths.ts';
 import { signInPage } from '../ui/sign-in.ts';
+import { sourceOf } from './audit-source.ts';
 import { clearCookie, readCookie, setCookie } from './cookies.ts';
 import { type Forms, field } from './forms.ts';
 import { authorizePath, formatNextPage, type NextPage, parseNextPage } from './next-page.ts';
@@ -20,9 +22,9 @@ export const SIGN_OUT = 'sign out';
 
 export function registerLogin(
   app: FastifyInstance,
-  options: { users: Users; sessions: Sessions; forms: Forms; throttle: Throttle; log: Log },
+  options: { users: Users; sessions: Sessions; audit: Audit; forms: Forms; throttle: Throttle; log: Log },
 ): void {
-  const { users, sessions, forms, throttle, log } = options;
+  const { users, sessions, audit, forms, throttle, log } = options;
   app.get('/login', async (request, reply) => {
     const next = parseNextPage(textOf((request.query as Record<string, unknown>).next));
     if (request.session && next.kind === 'account') return redirectWithin(reply, next.path);
@@ -40,10 +42,12 @@ export function registerLogin(
     // without the name: people type passwords into the wrong field
     if (user instanceof Error || user === undefined) {
       log.info({ client: request.origin.client }, 'a sign-in failed');
+      await recordFailure(request, username, user);
     }
     if (user instanceof Error) return sendSignIn(request, reply, forms, { next, username, error: user });
     if (user === undefined) return sendSignIn(request, reply, forms, { next, username, error: 'wrong' });
     await startSession(request, reply, sessions, user);
+    await audit.record({ kind: 'signed-in', user: user.name, ...sourceOf(request) });
     return redirectWithin(reply, formatNextPage(afterSignIn(next, user)));
 
     async function signIn(from: FastifyRequest): Promise<User | undefined> {
@@ -65,8 +69,23 @@ export function registerLogin(
     const secret = readCookie(request, 'session');
     if (secret !== undefined) await sessions.end(secret);
     clearCookie(request, reply, 'session');
+    const user = request.session?.user;
+    if (user !== undefined) await audit.record({ kind: 'signed-out', user, ...sourceOf(request) });
     return redirectWithin(reply, '/');
   });
+
+  /** The trail names an account that exists, never what was typed. A form that is none of ours was no guess. */
+  async function recordFailure(
+    request: FastifyRequest,
+    username: string,
+    error: GitsteadError | undefined,
+  ): Promise<void> {
+    if (error !== undefined && error.code !== 'too-many') return;
+    const user = (await users.find(username))?.name;
+    if (user === undefined) return;
+    const detail = error && 'not looked at: too many wrong passwords before';
+    await audit.record({ kind: 'sign-in-failed', user, detail, ...sourceOf(request) });
+  }
 }
 
 /** The page that asks which account comes before the choice, so whoever signed in is the choice. */

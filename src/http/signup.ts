@@ -3,12 +3,14 @@
 // (threat 36).
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../db/audit.ts';
 import { passwordFault } from '../db/passwords.ts';
 import type { Sessions } from '../db/sessions.ts';
 import type { Users } from '../db/users.ts';
 import { GitsteadError } from '../errors.ts';
 import { parseUserName } from '../protocol/paths.ts';
 import { type FirstAccountPage, firstAccountPage } from '../ui/first-account.ts';
+import { sourceOf } from './audit-source.ts';
 import { type Forms, field } from './forms.ts';
 import { startSession } from './login.ts';
 import { ACCOUNT_PAGE } from './next-page.ts';
@@ -24,9 +26,16 @@ export function registerSignup(
   {
     users,
     sessions,
+    audit,
     forms,
     firstSecret,
-  }: { users: Users; sessions: Sessions; forms: Forms; firstSecret: string | undefined },
+  }: {
+    users: Users;
+    sessions: Sessions;
+    audit: Audit;
+    forms: Forms;
+    firstSecret: string | undefined;
+  },
 ): void {
   app.get('/signup', async (request, reply) => {
     await checkLink(request);
@@ -46,7 +55,10 @@ export function registerSignup(
       return sendFirstAccount(request, reply, name, { field: 'password', message: fault });
     const user = await users.createFirst({ name, password });
     if (!user) throw linkIsOver();
+    const done = { user: user.name, ...sourceOf(request) };
+    await audit.record({ kind: 'account-made', ...done });
     await startSession(request, reply, sessions, user);
+    await audit.record({ kind: 'signed-in', ...done });
     return redirectWithin(reply, ACCOUNT_PAGE);
   });
 

@@ -1,11 +1,13 @@
 // OAuth for programs: apps redeem codes and refresh tokens (RFC 6749, section 3.2), give tokens back (RFC 7009), and read what
 // this server can do (RFC 8414). No cookie is looked at, so any origin may ask.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../db/audit.ts';
 import type { CodeFlow, Given, Refused } from '../db/code-flow.ts';
 import type { Grants } from '../db/grants.ts';
 import type { Log } from '../log.ts';
 import { formatScopes } from '../protocol/scopes.ts';
 import { type FormFields, parseTokenRequest, type TokenError } from '../protocol/token-request.ts';
+import { sourceOf } from './audit-source.ts';
 
 const TOKEN = '/oauth/token';
 const REVOKE = '/oauth/revoke';
@@ -14,7 +16,7 @@ const MACHINE = { config: { isMachine: true } } as const;
 
 export function registerTokenEndpoints(
   app: FastifyInstance,
-  { grants, codeFlow, log }: { grants: Grants; codeFlow: CodeFlow; log: Log },
+  { grants, codeFlow, audit, log }: { grants: Grants; codeFlow: CodeFlow; audit: Audit; log: Log },
 ): void {
   for (const [path, methods] of [
     [TOKEN, 'POST'],
@@ -31,7 +33,14 @@ export function registerTokenEndpoints(
       asked.kind === 'code'
         ? await codeFlow.redeem(asked.code, asked)
         : await codeFlow.refresh(asked.token, asked.scope);
-    if ('refused' in outcome) return refuse(reply, refusalOf(outcome, asked.kind, log));
+    if ('refused' in outcome) {
+      if (outcome.refused === 'reused') {
+        const { user, app } = outcome;
+        const kind = asked.kind === 'code' ? 'code-reused' : 'refresh-reused';
+        await audit.record({ kind, user, app, ...sourceOf(request) });
+      }
+      return refuse(reply, refusalOf(outcome, asked.kind, log));
+    }
     return sendJson(reply, 200, answerOf(outcome));
   });
 
@@ -43,8 +52,11 @@ export function registerTokenEndpoints(
     }
     // a token that is unknown, or none of ours, is as good as revoked (RFC 7009, section 2.2)
     const revoked = await grants.revokeToken(token);
-    if (revoked)
-      log.info({ user: revoked.user, app: revoked.app, grant: revoked.id }, 'an app gave back its access');
+    if (revoked) {
+      const { user, app, id } = revoked;
+      log.info({ user, app, grant: id }, 'an app gave back its access');
+      await audit.record({ kind: 'app-revoked', user, app, detail: 'by the app', ...sourceOf(request) });
+    }
     return sendJson(reply, 200, {});
   });
 
