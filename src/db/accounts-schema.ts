@@ -156,6 +156,7 @@ async function makeGrants(db: Kysely<any>): Promise<void> {
   await sql`INSERT INTO tokens SELECT token_hash, id, expires_at FROM old_tokens`.execute(db);
   await sql`DROP TABLE old_tokens`.execute(db);
   await sql`CREATE INDEX tokens_by_grant ON tokens (grant_id)`.execute(db);
+  await sql`CREATE INDEX tokens_by_end ON tokens (expires_at) WHERE expires_at IS NOT NULL`.execute(db);
   await sql`CREATE TABLE codes (
     code_hash TEXT PRIMARY KEY,
     user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,

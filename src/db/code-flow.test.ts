@@ -151,6 +151,15 @@ test('a used refresh token works again until its successor was used; then its re
   }
 });
 
+test('a grant that its app did not renew in time goes with the next one that is made', async () => {
+  await using world = await opened();
+  const { codeFlow, grants } = world.accounts;
+  await redeemed(world.accounts);
+  world.clock.time += 101 * HOUR_MS;
+  await codeFlow.createCode(ALLOWED);
+  assert.deepEqual(await grants.list(), []);
+});
+
 test('a refresh that names other scopes is refused, and uses nothing up', async () => {
   await using world = await opened();
   const { codeFlow } = world.accounts;

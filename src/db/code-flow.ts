@@ -102,14 +102,24 @@ export function openCodeFlow(
     await transaction.deleteFrom('grants').where('id', '=', grant).execute();
   }
 
+  /** Codes of long ago, and grants that no app has renewed in time. */
+  async function removeStale(time: number): Promise<void> {
+    await db
+      .deleteFrom('codes')
+      .where('expires_at', '<', time - CODE_KEPT_MS)
+      .execute();
+    const renewable = db
+      .selectFrom('refresh_tokens')
+      .select('grant_id')
+      .where('created_at', '>=', time - lives.refreshIdleMs);
+    await db.deleteFrom('grants').where('kind', '=', 'code').where('id', 'not in', renewable).execute();
+  }
+
   return {
     async createCode({ challenge, redirectUri, scopes, ...allowed }) {
       const code = makeSecret(randomBytes);
       const time = now();
-      await db
-        .deleteFrom('codes')
-        .where('expires_at', '<', time - CODE_KEPT_MS)
-        .execute();
+      await removeStale(time);
       await db
         .insertInto('codes')
         .values({
@@ -170,7 +180,11 @@ export function openCodeFlow(
         if (scope !== undefined && scope !== row.scopes) return { refused: 'other-scope' };
         const used = transaction.updateTable('refresh_tokens').set({ used_at: now() });
         await used.where('token_hash', '=', hash).execute();
-        await transaction.deleteFrom('refresh_tokens').where('created_at', '<', idleSince).execute();
+        await transaction
+          .deleteFrom('refresh_tokens')
+          .where('grant_id', '=', row.id)
+          .where('created_at', '<', idleSince)
+          .execute();
         return give(transaction, row, hash);
       });
       forget();

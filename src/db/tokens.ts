@@ -73,14 +73,12 @@ export async function insertToken(
   return token;
 }
 
-/** Expired tokens, and grants that gave only these: those by codes may be renewed. */
+/** Takes out expired tokens, and grants that gave only these: those by codes may be renewed. */
 export async function removeExpired(db: Kysely<AccountsTables>, time: number): Promise<void> {
-  await db.deleteFrom('tokens').where('expires_at', '<=', time).execute();
   await db
     .deleteFrom('grants')
     .where('kind', '!=', 'code')
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('tokens').select('grant_id').whereRef('tokens.grant_id', '=', 'grants.id'))),
-    )
+    .where('id', 'in', (from) => from.selectFrom('tokens').select('grant_id').where('expires_at', '<=', time))
     .execute();
+  await db.deleteFrom('tokens').where('expires_at', '<=', time).execute();
 }
