@@ -89,6 +89,27 @@ const origin: SettingType<URL> = {
   },
 };
 
+/** What is asked there carries tokens and a secret: in clear text only within this machine. */
+const introspection: SettingType<URL> = {
+  what: 'an address of the form https://example.com, or http:// with localhost, 127.0.0.1 or [::1]',
+  parse(text) {
+    const url = URL.parse(text);
+    if (!url || url.username || url.password || /[?#]/.test(text)) return undefined;
+    const isLocal = url.protocol === 'http:' && /^(?:localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
+    return url.protocol === 'https:' || isLocal ? url : undefined;
+  },
+};
+
+const file: SettingType<string> = {
+  what: 'the path of a file',
+  parse: (text) => (text === '' || text.includes('\0') ? undefined : resolve(text)),
+};
+
+const onOrOff: SettingType<boolean> = {
+  what: 'on or off',
+  parse: (text) => (/^(?:on|true)$/.test(text) ? true : /^(?:off|false)$/.test(text) ? false : undefined),
+};
+
 const domain: SettingType<string> = {
   what: 'a domain such as example.com',
   parse(text) {
@@ -133,6 +154,26 @@ export const SETTINGS = {
     type: origin,
     default: undefined,
     help: 'the address under which people and apps reach the server, when it is not http://localhost:PORT',
+  },
+  storageUrl: {
+    type: origin,
+    default: undefined,
+    help: 'the address under which apps reach storage, when it has one of its own; then it serves no pages, and publicUrl no storage',
+  },
+  role: {
+    type: oneOf('all', 'accounts', 'storage'),
+    default: 'all',
+    help: 'what this process serves: accounts (sign-in, consent, discovery), storage, or both',
+  },
+  introspect: {
+    type: introspection,
+    default: undefined,
+    help: 'for the role storage, without a data folder in common: the address of the accounts process, which is asked about tokens',
+  },
+  introspectSecretFile: {
+    type: file,
+    default: undefined,
+    help: 'a file with the secret by which a storage process may ask about tokens, the same on both sides; others may not read it',
   },
   addressHost: {
     type: domain,
@@ -179,6 +220,11 @@ export const SETTINGS = {
     type: duration,
     default: '180d',
     help: 'how long an app that got its access by a code may stay away before it must ask again',
+  },
+  'auth.queryTokens': {
+    type: onOrOff,
+    default: 'off',
+    help: 'whether a GET may carry its token in the address (?access_token=…), where histories and logs of others keep it',
   },
   'log.level': {
     type: oneOf<LogLevel>('debug', 'info', 'warn', 'error', 'silent'),
@@ -330,7 +376,7 @@ function settingsOfMapping(mapping: Record<string, unknown>, prefix: string): [S
 }
 
 function textOf(name: string, value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  if (['string', 'number', 'boolean'].includes(typeof value)) return String(value);
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(' ');
   throw new GitsteadError('bad-request', `${SETTINGS_FILE}: ${name} has no value that it could take`);
 }
