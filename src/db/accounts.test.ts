@@ -13,6 +13,7 @@ import type { UserName } from '../protocol/paths.ts';
 import { parseScopes } from '../protocol/scopes.ts';
 import { ACCOUNTS_MIGRATIONS } from './accounts-schema.ts';
 import { type Accounts, openAccounts } from './open-accounts.ts';
+import { hashSecret } from './secrets.ts';
 
 const DAY_MS = 86_400_000;
 const PASSWORD = 'correct horse';
@@ -134,7 +135,10 @@ describe('sessions', () => {
       const createdAt = clock.time;
       const secret = await accounts.sessions.create(name, 'Firefox on Linux');
       clock.time += 29 * DAY_MS;
-      assert.deepEqual(await accounts.sessions.find(secret), {
+      const found = await accounts.sessions.find(secret);
+      assert.match(found?.id ?? '', /^[0-9a-f]{16}$/);
+      assert.deepEqual(found, {
+        id: found?.id,
         user: 'alice',
         isAdmin: false,
         browser: 'Firefox on Linux',
@@ -155,6 +159,69 @@ describe('sessions', () => {
       for (const text of [secret, 'A'.repeat(43), '', 'x y']) {
         assert.equal(await accounts.sessions.find(text), undefined);
       }
+    }));
+
+  test('the list has the living sessions of one user, the one used last first, and no secret', () =>
+    withAccounts(async ({ accounts, file, clock }) => {
+      const { name } = await addUser(accounts, 'alice');
+      const { name: bob } = await addUser(accounts, 'bob');
+      await accounts.sessions.create(name, 'Edge on Windows');
+      clock.time += 31 * DAY_MS;
+      const phone = await accounts.sessions.create(name, 'Safari on iOS');
+      const laptop = await accounts.sessions.create(name, 'Firefox on Linux');
+      await accounts.sessions.create(bob, 'Chrome on Android');
+      clock.time += DAY_MS;
+      const { id } = (await accounts.sessions.find(phone))!;
+      const list = await accounts.sessions.list(name);
+      assert.deepEqual(
+        list.map(({ browser, lastUsedAt }) => [browser, lastUsedAt]),
+        [
+          ['Safari on iOS', clock.time],
+          ['Firefox on Linux', clock.time - DAY_MS],
+        ],
+      );
+      assert.equal(list[0]!.id, id);
+      const text = JSON.stringify(list);
+      for (const secret of [phone, laptop]) {
+        assert.ok(!text.includes(secret) && !text.includes(hashSecret(secret).slice(0, 16)));
+      }
+      assert.ok(!bytesOf(file).includes(id), 'the public name is derived, and not kept');
+    }));
+
+  test('a session is ended by its public name, by its own user only', () =>
+    withAccounts(async ({ accounts }) => {
+      const { name } = await addUser(accounts, 'alice');
+      const { name: bob } = await addUser(accounts, 'bob');
+      const phone = await accounts.sessions.create(name, 'Safari on iOS');
+      const laptop = await accounts.sessions.create(name, 'Firefox on Linux');
+      const { id } = (await accounts.sessions.find(phone))!;
+      assert.equal(await accounts.sessions.endOne(bob, id), false);
+      assert.equal(await accounts.sessions.endOne(name, hashSecret(phone)), false);
+      assert.equal(await accounts.sessions.endOne(name, ''), false);
+      assert.ok(await accounts.sessions.find(phone));
+      assert.equal(await accounts.sessions.endOne(name, id), true);
+      assert.equal(await accounts.sessions.endOne(name, id), false);
+      assert.equal(await accounts.sessions.find(phone), undefined);
+      assert.ok(await accounts.sessions.find(laptop));
+    }));
+
+  test('all other sessions of a user are ended at once, those of others are not', () =>
+    withAccounts(async ({ accounts }) => {
+      const { name } = await addUser(accounts, 'alice');
+      const { name: bob } = await addUser(accounts, 'bob');
+      const kept = await accounts.sessions.create(name, 'Safari on iOS');
+      const gone = [
+        await accounts.sessions.create(name, 'Firefox on Linux'),
+        await accounts.sessions.create(name, 'Edge on Windows'),
+      ];
+      const others = await accounts.sessions.create(bob, 'Chrome on Android');
+      const { id } = (await accounts.sessions.find(kept))!;
+      assert.equal(await accounts.sessions.endOthers(name, id), 2);
+      assert.equal(await accounts.sessions.endOthers(name, id), 0);
+      assert.ok(await accounts.sessions.find(kept));
+      assert.ok(await accounts.sessions.find(others));
+      for (const secret of gone) assert.equal(await accounts.sessions.find(secret), undefined);
+      assert.equal(await accounts.sessions.endOthers(bob, id), 1, 'a name of somebody else keeps nothing');
     }));
 
   test('a browser is known for the user who signed in, and for nobody else', () =>

@@ -1,6 +1,7 @@
 // Signed-in browsers (sessions) and browsers in which somebody signed in before (a session's successor in
 // trust: it only gives the browser a budget of password guesses of its own). Cookies are http's business.
-import type { Kysely } from 'kysely';
+import { hash } from 'node:crypto';
+import type { Kysely, Selectable } from 'kysely';
 import type { UserName } from '../protocol/paths.ts';
 import type { AccountsTables } from './accounts-schema.ts';
 import { hashSecret, isSecret, makeSecret, type RandomBytes } from './secrets.ts';
@@ -10,8 +11,13 @@ export const DEFAULT_SESSION_IDLE_MS = 30 * DAY_MS;
 const BROWSER_IDLE_MS = 400 * DAY_MS;
 /** How stale `lastUsedAt` may be: a page view should not cost a write. */
 const LAST_USED_GRAIN_MS = 60_000;
+/** Of so many a person finds the one that they look for; the others can be ended all at once. */
+const MAX_LISTED = 100;
+const ID_LENGTH = 16;
 
 export type Session = {
+  /** public name, for lists and for ending it: 16 hex digits that open nothing */
+  id: string;
   user: UserName;
   isAdmin: boolean;
   /** coarse name such as `Firefox on Linux` */
@@ -27,6 +33,12 @@ export interface Sessions {
   /** The session, unless it ended or was idle for too long. */
   find(secret: string): Promise<Session | undefined>;
   end(secret: string): Promise<void>;
+  /** Those of a user that are alive, the one used last first; at most 100. */
+  list(user: UserName): Promise<Session[]>;
+  /** Ends the session of this user with this public name. @returns whether there was one */
+  endOne(user: UserName, id: string): Promise<boolean>;
+  /** Ends all sessions of this user but the one with this public name. @returns how many of them were alive */
+  endOthers(user: UserName, keptId: string): Promise<number>;
   /** Remembers this browser for `user`. @returns the secret for its long-lived cookie */
   rememberBrowser(user: UserName): Promise<string>;
   /** Whether `user` signed in before in the browser that holds this secret. */
@@ -61,6 +73,30 @@ export function openSessions(
       await db.deleteFrom('sessions').where('secret_hash', '=', hashSecret(secret)).execute();
     },
 
+    list: async (user) => (await listAlive(db, user, now() - idleMs)).slice(0, MAX_LISTED).map(asSession),
+
+    async endOne(user, id) {
+      const found = (await listAlive(db, user, now() - idleMs)).find(
+        (row) => publicId(row.secret_hash) === id,
+      );
+      if (!found) return false;
+      await db
+        .deleteFrom('sessions')
+        .where('secret_hash', '=', found.secret_hash)
+        .where('user', '=', user)
+        .execute();
+      return true;
+    },
+
+    async endOthers(user, keptId) {
+      const alive = await listAlive(db, user, now() - idleMs);
+      const kept = alive.find((row) => publicId(row.secret_hash) === keptId);
+      let query = db.deleteFrom('sessions').where('user', '=', user);
+      if (kept) query = query.where('secret_hash', '!=', kept.secret_hash);
+      await query.execute();
+      return alive.length - (kept ? 1 : 0);
+    },
+
     async rememberBrowser(user) {
       const secret = makeSecret(randomBytes);
       const time = now();
@@ -88,6 +124,24 @@ export function openSessions(
   };
 }
 
+type SessionRow = Selectable<AccountsTables['sessions']> & { is_admin: number };
+
+function aliveSessions(db: Kysely<AccountsTables>, since: number) {
+  return db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.name', 'sessions.user')
+    .select(['secret_hash', 'user', 'is_admin', 'browser', 'sessions.created_at', 'last_used_at'])
+    .where('last_used_at', '>=', since);
+}
+
+function listAlive(db: Kysely<AccountsTables>, user: UserName, since: number): Promise<SessionRow[]> {
+  return aliveSessions(db, since)
+    .where('user', '=', user)
+    .orderBy('last_used_at', 'desc')
+    .orderBy('secret_hash')
+    .execute();
+}
+
 async function findSession(
   db: Kysely<AccountsTables>,
   secret: string,
@@ -96,23 +150,29 @@ async function findSession(
 ): Promise<Session | undefined> {
   if (!isSecret(secret)) return undefined;
   const secretHash = hashSecret(secret);
-  const row = await db
-    .selectFrom('sessions')
-    .innerJoin('users', 'users.name', 'sessions.user')
-    .select(['user', 'is_admin', 'browser', 'sessions.created_at', 'last_used_at'])
+  const row = await aliveSessions(db, time - idleMs)
     .where('secret_hash', '=', secretHash)
-    .where('last_used_at', '>=', time - idleMs)
     .executeTakeFirst();
   if (!row) return undefined;
   if (time - row.last_used_at >= LAST_USED_GRAIN_MS) {
     const used = db.updateTable('sessions').set({ last_used_at: time });
     await used.where('secret_hash', '=', secretHash).execute();
   }
+  return { ...asSession(row), lastUsedAt: time };
+}
+
+function asSession(row: SessionRow): Session {
   return {
+    id: publicId(row.secret_hash),
     user: row.user as UserName,
     isAdmin: row.is_admin === 1,
     browser: row.browser,
     createdAt: row.created_at,
-    lastUsedAt: time,
+    lastUsedAt: row.last_used_at,
   };
+}
+
+/** A hash of the hash: what is kept of the secret stays in the database. */
+function publicId(secretHash: string): string {
+  return hash('sha256', secretHash, 'hex').slice(0, ID_LENGTH);
 }
