@@ -10,8 +10,15 @@ export async function withAccounts<T>(
   use: (accounts: Accounts) => Promise<T>,
 ): Promise<T> {
   checkDataFolder(dataFolder);
-  await using accounts = await openAccounts(partsOf(dataFolder).accounts, Date.now);
+  await using accounts = await openAccounts(partsOf(dataFolder).accounts, Date.now, {
+    auditFailed: tellOfAudit,
+  });
   return await use(accounts);
+}
+
+function tellOfAudit(error: unknown): void {
+  const reason = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`gitstead: this was done, but the audit trail could not be written (${reason})\n`);
 }
 
 export function noSuchUser(name: UserName): GitsteadError {

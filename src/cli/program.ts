@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
+import { auditCommand } from './audit.ts';
 import { backupCommand } from './backup.ts';
 import { checkCommand } from './check.ts';
 import { logCommand } from './log.ts';
@@ -28,6 +29,7 @@ export function gitsteadProgram(): Command {
     userCommand(),
     tokenCommand(),
     logCommand(),
+    auditCommand(),
     checkCommand(),
     reindexCommand(),
     backupCommand(),

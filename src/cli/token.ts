@@ -49,12 +49,14 @@ function createCommand(): Command {
         // one module each, with the sum of its levels
         const scopes = parseScopes(formatScopes(given));
         if (!scopes) throw new GitsteadError('bad-request', 'these are too many scopes');
-        await withAccounts(dataFolderIn(options), async ({ users, tokens }) => {
+        await withAccounts(dataFolderIn(options), async ({ users, tokens, audit }) => {
           if (!(await users.find(user))) throw noSuchUser(user);
           const { token } = await tokens.create(
             { user, app: options.app, scopes, kind: 'command-line' },
             options.expires === undefined ? undefined : Date.now() + options.expires,
           );
+          const detail = formatScopes(scopes);
+          await audit.record({ kind: 'token-made', user, app: options.app, detail });
           print(token);
         });
       },
@@ -82,9 +84,11 @@ function revokeCommand(): Command {
     .description('end a token at once')
     .argument('<token-or-id>', 'the token, or its id as token list shows it')
     .action(async (tokenOrId: string, options: DataOption) => {
-      await withAccounts(dataFolderIn(options), async ({ grants }) => {
+      await withAccounts(dataFolderIn(options), async ({ grants, audit }) => {
         const revoked = (await grants.revokeToken(tokenOrId)) ?? (await grants.revoke(tokenOrId));
         if (!revoked) throw new GitsteadError('not-found', 'there is no such token');
+        const { user, app } = revoked;
+        await audit.record({ kind: 'app-revoked', user, app });
       });
     });
   return addExample(command, 'gitstead token revoke 3f9c2a7b1e5d8046');

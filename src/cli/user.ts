@@ -49,11 +49,12 @@ function addCommand(): Command {
     .addArgument(name())
     .option('--admin', 'it may administer the server')
     .action(async (user: UserName, options: PasswordOptions & { admin?: true }) => {
-      await withAccounts(dataFolderIn(options), async ({ users }) => {
+      await withAccounts(dataFolderIn(options), async ({ users, audit }) => {
         if (await users.find(user))
           throw new GitsteadError('bad-request', `there is an account named ${user} already`);
         const password = await newPassword(command, user, options);
         await users.create({ name: user, password, isAdmin: options.admin === true });
+        await audit.record({ kind: 'account-made', user });
       });
     });
   return addExample(
@@ -97,10 +98,11 @@ function passwordCommand(): Command {
     .description('give an account another password; its browsers are signed out, its apps stay connected')
     .addArgument(name())
     .action(async (user: UserName, options: PasswordOptions) => {
-      await withAccounts(dataFolderIn(options), async ({ users }) => {
+      await withAccounts(dataFolderIn(options), async ({ users, audit }) => {
         if (!(await users.find(user))) throw noSuchUser(user);
         const password = await newPassword(command, user, options);
         if (!(await users.setPassword(user, password))) throw noSuchUser(user);
+        await audit.record({ kind: 'password-changed', user });
       });
     });
   return addExample(command, 'gitstead user password alice');
@@ -122,7 +124,9 @@ function removeCommand(): Command {
         print('nothing was removed');
         return;
       }
-      await withOwner(folder, (ask) => ask({ command: 'remove-user', user }));
+      const { existed } = await withOwner(folder, (ask) => ask({ command: 'remove-user', user }));
+      if (!existed) return;
+      await withAccounts(folder, ({ audit }) => audit.record({ kind: 'account-removed', user }));
     });
   return addExample(command, 'gitstead user remove alice');
 }
