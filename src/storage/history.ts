@@ -32,7 +32,7 @@ type ReadObject = (oid: Oid) => GitObject | undefined;
 
 const MAX_OPEN_FILES = 64;
 /** The committer of Gitstead's own commits: their messages can be believed. */
-const OWN_COMMITTER = 'Gitstead';
+export const OWN_COMMITTER = 'Gitstead';
 
 /**
  * What happened in the repository at `folder`, newest first.

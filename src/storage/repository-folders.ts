@@ -13,12 +13,14 @@ export function repositoryFolder(repositoriesFolder: string, user: string, modul
   return join(repositoriesFolder, user, name + ENDING);
 }
 
-/** Every repository that stands on disk. */
+/** Every repository that stands on disk, of one user or of all. */
 export function* listRepositoryFolders(
   repositoriesFolder: string,
+  ofUser?: string,
 ): Generator<{ user: string; module: string; folder: string }> {
   for (const user of readdirSync(repositoriesFolder, { withFileTypes: true })) {
     if (!user.isDirectory() || user.name.startsWith('.')) continue;
+    if (ofUser !== undefined && user.name !== ofUser) continue;
     const userFolder = join(repositoriesFolder, user.name);
     for (const entry of readdirSync(userFolder)) {
       if (!entry.endsWith(ENDING)) continue;

@@ -223,9 +223,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     },
 
     repositories: (user) =>
-      [...listRepositoryFolders(repositoriesFolder)]
-        .filter((found) => user === undefined || found.user === user)
-        .map((found) => ({ ...found, user: found.user as UserName })),
+      [...listRepositoryFolders(repositoriesFolder, user)].map((found) => ({
+        ...found,
+        user: found.user as UserName,
+      })),
 
     async reindex(user) {
       const found = storage.repositories(user);
