@@ -160,6 +160,20 @@ test('a grant that its app did not renew in time goes with the next one that is 
   assert.deepEqual(await grants.list(), []);
 });
 
+test('a clock that jumps back or ahead ends only what has an end', async () => {
+  await using world = await opened();
+  const { codeFlow, tokens } = world.accounts;
+  const { accessToken, refreshToken } = await redeemed(world.accounts);
+  const code = await codeFlow.createCode(ALLOWED);
+  world.clock.time -= 48 * HOUR_MS;
+  assert.ok(tokens.check(accessToken));
+  const next = given(await codeFlow.refresh(refreshToken));
+  given(await codeFlow.redeem(code, PROOF));
+  world.clock.time += 72 * HOUR_MS;
+  assert.equal(tokens.check(accessToken), undefined);
+  assert.ok(tokens.check(given(await codeFlow.refresh(next.refreshToken)).accessToken));
+});
+
 test('a refresh that names other scopes is refused, and uses nothing up', async () => {
   await using world = await opened();
   const { codeFlow } = world.accounts;
