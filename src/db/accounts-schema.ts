@@ -83,6 +83,31 @@ export type AccountsTables = {
     client: string | null;
     browser: string | null;
   };
+  /** requests that wait for a decision in the terminal, see approvals.ts */
+  approvals: {
+    code_hash: string;
+    /** what the code is made of, together with the session's secret */
+    nonce: string;
+    session_hash: string;
+    /** of the user and the request's query */
+    request_hash: string;
+    user: string;
+    app: string;
+    redirect: string;
+    scopes: string;
+    created_at: number;
+    /** until then it can be approved; once it is, until then the browser can go on */
+    expires_at: number;
+    approved_at: number | null;
+    /** when the request was decided on the page, or the browser went on */
+    used_at: number | null;
+  };
+  /** lines of the file of grants that may have given something, see listed-grants.ts */
+  listed_grants: {
+    hash: string;
+    module: string;
+    level: string;
+  };
 };
 
 /** In order; a name once released never changes. */
@@ -90,6 +115,7 @@ export const ACCOUNTS_MIGRATIONS: Record<string, Migration> = {
   '0001-users-sessions-tokens': { up: makeFirstTables },
   '0002-grants': { up: makeGrants },
   '0003-audit': { up: makeAudit },
+  '0004-approvals': { up: makeApprovals },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: kysely's type for a schema that is only being made
@@ -204,4 +230,31 @@ async function makeAudit(db: Kysely<any>): Promise<void> {
   WHEN OLD.time > unixepoch('subsec') * 1000 - 31536000000 BEGIN
     SELECT RAISE(ABORT, 'rows of the audit trail are kept for a year');
   END`.execute(db);
+}
+
+/** An approval ends with the session that it is bound to. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+async function makeApprovals(db: Kysely<any>): Promise<void> {
+  await sql`CREATE TABLE approvals (
+    code_hash TEXT PRIMARY KEY,
+    nonce TEXT NOT NULL,
+    session_hash TEXT NOT NULL REFERENCES sessions (secret_hash) ON DELETE CASCADE,
+    request_hash TEXT NOT NULL,
+    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    app TEXT NOT NULL,
+    redirect TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    approved_at INTEGER,
+    used_at INTEGER
+  ) WITHOUT ROWID`.execute(db);
+  await sql`CREATE UNIQUE INDEX approvals_by_request ON approvals (session_hash, request_hash)`.execute(db);
+  await sql`CREATE INDEX approvals_by_user ON approvals (user)`.execute(db);
+  await sql`CREATE TABLE listed_grants (
+    hash TEXT NOT NULL,
+    module TEXT NOT NULL,
+    level TEXT NOT NULL,
+    PRIMARY KEY (hash, module, level)
+  ) WITHOUT ROWID`.execute(db);
 }

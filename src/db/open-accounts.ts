@@ -1,15 +1,17 @@
 // accounts.db: users, sessions, and what users allowed. Durable (WAL, synchronous=FULL), and several processes may have it
 // open at once. Statements stand beside their tables, in users.ts, sessions.ts, grants.ts, tokens.ts,
-// code-flow.ts and audit.ts.
+// code-flow.ts, approvals.ts, listed-grants.ts and audit.ts.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { chmodSync, closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, type Migration, Migrator } from 'kysely';
 import { GitsteadError } from '../errors.ts';
 import { ACCOUNTS_MIGRATIONS, type AccountsTables } from './accounts-schema.ts';
+import { type Approvals, openApprovals } from './approvals.ts';
 import { type Audit, openAudit } from './audit.ts';
 import { type CodeFlow, type CodeFlowLives, openCodeFlow } from './code-flow.ts';
 import { type Grants, openGrants } from './grants.ts';
+import { type ListedGrantsTable, openListedGrants } from './listed-grants.ts';
 import { openPasswords } from './passwords.ts';
 import type { RandomBytes } from './secrets.ts';
 import { DEFAULT_SESSION_IDLE_MS, openSessions, type Sessions } from './sessions.ts';
@@ -23,6 +25,8 @@ export interface Accounts extends AsyncDisposable {
   readonly grants: Grants;
   readonly tokens: Tokens;
   readonly codeFlow: CodeFlow;
+  readonly approvals: Approvals;
+  readonly listedGrants: ListedGrantsTable;
   readonly audit: Audit;
   close(): Promise<void>;
 }
@@ -76,6 +80,8 @@ export async function openAccounts(
     grants: openGrants(db, tokens, now),
     tokens,
     codeFlow: openCodeFlow(db, now, randomBytes, options.codeLives ?? DEFAULT_CODE_LIVES, tokens.forget),
+    approvals: openApprovals(db, now, randomBytes),
+    listedGrants: openListedGrants(db, tokens.forget),
     audit: openAudit(db, now, options.auditFailed ?? (() => {})),
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
