@@ -8,6 +8,7 @@ import type { Accounts } from '../db/open-accounts.ts';
 import { makeSecret, type RandomBytes } from '../db/secrets.ts';
 import type { Log } from '../log.ts';
 import { registerAccount, type StoredAmounts } from './account.ts';
+import { registerActivity } from './activity.ts';
 import { registerAssets } from './assets.ts';
 import { registerAuthorize } from './authorize.ts';
 import { answerFailure, notFound } from './failures.ts';
@@ -92,6 +93,7 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   registerLogin(app, { users, sessions, audit, forms, throttle: openThrottle(), log });
   registerSignup(app, { users, sessions, audit, forms, firstSecret });
   registerAccount(app, { users, storage, forms, defaultQuotaBytes: config.defaultQuotaBytes });
+  registerActivity(app, { users, audit, forms });
   await app.ready();
   return {
     app,

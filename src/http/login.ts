@@ -83,7 +83,7 @@ export function registerLogin(
     if (error !== undefined && error.code !== 'too-many') return;
     const user = (await users.find(username))?.name;
     if (user === undefined) return;
-    const detail = error && 'not looked at: too many wrong passwords before';
+    const detail = error === undefined ? 'wrong password' : 'too many wrong passwords before';
     await audit.record({ kind: 'sign-in-failed', user, detail, ...sourceOf(request) });
   }
 }

@@ -155,6 +155,17 @@ ol.steps li { margin-bottom: 0.35rem; }
 .hero p { font-size: 1.1rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1.5rem; margin-top: 2rem; }
 .columns p { color: var(--soft); }
+.filter { display: flex; flex-wrap: wrap; align-items: center; gap: 0.6rem 0.75rem; margin: 0 0 1.5rem; }
+.filter label { font-weight: 600; }
+.filter select { min-height: 2.9rem; padding: 0.5rem 0.8rem; border: 1px solid var(--field); border-radius: 9px; background: var(--page); color: var(--text); font: inherit; }
+h2.day { margin: 1.4rem 0 0.25rem; color: var(--soft); font-size: 0.9rem; }
+ul.events { list-style: none; margin: 0; padding: 0; }
+ul.events li { display: grid; grid-template-columns: 3.5rem 1fr; padding: 0.6rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+ul.events time { color: var(--soft); font-variant-numeric: tabular-nums; }
+ul.events .source { display: block; color: var(--soft); font-size: 0.9rem; }
+ul.events .warning div { color: var(--warn); font-weight: 600; }
+.pager { display: flex; justify-content: space-between; gap: 1rem; margin-top: 1.25rem; }
+.pager a[rel="next"] { margin-left: auto; }
 @media (max-width: 30rem) {
   .card { padding: 1.25rem; }
   th, td { padding-right: 0.4rem; }

@@ -27,6 +27,32 @@ function requestPath({ appUrl }: ServedPages, parameters: Record<string, string>
   return authorizePath({ redirect_uri: `${appUrl}/editor/`, state: 's t', ...parameters });
 }
 
+/** A bit of everything, as it came about over some days. */
+async function recordActivity({ accounts: { audit }, clock }: ServedPages): Promise<void> {
+  const now = clock.time;
+  const user = 'alice';
+  const at = { client: '192.0.2.17', browser: 'Firefox on Linux' };
+  const away = { client: '2001:db8:85a3:1319:8a2e:370:7344:abcd', browser: 'Chrome on Windows' };
+  const app = 'https://notes.example';
+  const wrong = { kind: 'sign-in-failed', user, detail: 'wrong password', ...away } as const;
+  clock.time = now + 60_000;
+  await audit.record({ kind: 'app-allowed', user, app, detail: 'notes:rw contacts:r', ...at });
+  await audit.record({
+    kind: 'app-denied',
+    user,
+    app: 'https://a.rather.long.name.of.an.app.example',
+    ...at,
+  });
+  for (let count = 0; count < 3; count++) await audit.record(wrong);
+  clock.time = now + 86_400_000;
+  await audit.record({ kind: 'token-made', user, detail: '*:r' });
+  await audit.record({ kind: 'code-reused', user, app, ...away });
+  clock.time = now + 86_400_000 + 7_260_000;
+  await audit.record({ kind: 'app-revoked', user, app, detail: 'by the app', ...at });
+  await audit.record({ kind: 'session-ended', user, detail: 'Safari on iOS', ...at });
+  await audit.record({ kind: 'password-changed', user });
+}
+
 async function signIn(page: Page, url: string): Promise<void> {
   await page.goto(`${url}/login`);
   await page.getByLabel('Name').fill('alice');
@@ -171,6 +197,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await judge('sign-in-error');
     await signIn(page, served.url);
     await judge('account');
+    await recordActivity(served);
+    await visit('activity', `${served.url}/account/activity`);
+    await visit('activity-older', `${served.url}/account/activity?show=apps&before=1`);
     await visit('consent', served.url + requestPath(served, { scope: 'notes:rw contacts:r' }));
     await page.getByRole('button', { name: 'Allow' }).click();
     await page.waitForURL(`${served.appUrl}/**`);
