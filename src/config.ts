@@ -221,6 +221,11 @@ export const SETTINGS = {
     default: '180d',
     help: 'how long an app that got its access by a code may stay away before it must ask again',
   },
+  'auth.grantsFile': {
+    type: { what: file.what, parse: (text: string) => file.parse(text) && text }, // relative to the data folder
+    default: undefined,
+    help: 'a file of lines “hash module permissions”, relative to the data folder: then an app is let in only with what its lines cover',
+  },
   'auth.queryTokens': {
     type: onOrOff,
     default: 'off',

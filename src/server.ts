@@ -1,6 +1,7 @@
 // The composition root: opens every room in order, listens, and closes them in reverse. What the rooms do is theirs.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Config, storeSettings } from './config.ts';
 import { type Accounts, openAccounts } from './db/open-accounts.ts';
 import type { TokenGrant, Tokens } from './db/tokens.ts';
@@ -110,6 +111,7 @@ function pagesSettings(config: Config): PagesSettings {
     singleUser: config.singleUser,
     defaultQuotaBytes: given(config.quota),
     tokenLifeMs: given(config['auth.tokenLife']),
+    grantsFile: config['auth.grantsFile'] && resolve(config.dataFolder, config['auth.grantsFile']),
   };
 }
 

@@ -13,6 +13,7 @@ import { registerAssets } from './assets.ts';
 import { registerAuthorize } from './authorize.ts';
 import { answerFailure, notFound } from './failures.ts';
 import { openForms } from './forms.ts';
+import { openGrantsFile } from './grants-file.ts';
 import { registerHealth } from './health.ts';
 import { registerLogin } from './login.ts';
 import { COMMON_HEADERS } from './page-headers.ts';
@@ -32,6 +33,8 @@ export type PagesSettings = OriginSettings & {
   defaultQuotaBytes?: number | undefined;
   /** how long tokens of the implicit grant last, in milliseconds; undefined: until they are revoked */
   tokenLifeMs?: number | undefined;
+  /** absolute path of the file of grants; undefined: there is none */
+  grantsFile?: string | undefined;
 };
 
 export type PagesOptions = {
@@ -59,7 +62,7 @@ export interface Pages {
 /** Makes the pages, ready to handle requests. */
 export async function buildPages(options: PagesOptions): Promise<Pages> {
   const { accounts, storage, log, config, randomBytes, now, isReady = () => true } = options;
-  const { users, sessions, grants, tokens, codeFlow, audit } = accounts;
+  const { users, sessions, grants, tokens, codeFlow, approvals, audit } = accounts;
   const app = fastify({
     logger: false,
     bodyLimit: MAX_FORM_BYTES,
@@ -80,13 +83,18 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
     reply.headers(COMMON_HEADERS);
   });
 
+  const grantsFile =
+    config.grantsFile === undefined
+      ? undefined
+      : await openGrantsFile({ path: config.grantsFile, table: accounts.listedGrants, audit, log, now });
+  app.addHook('onClose', async () => grantsFile?.close());
   const forms = openForms(randomBytes);
   const firstSecret = (await users.count()) === 0 ? makeSecret(randomBytes) : undefined;
   registerAssets(app);
   registerHealth(app, { users, isReady });
   registerWebfinger(app, { users, singleUser: config.singleUser, publicUrl: config.publicUrl });
   registerAuthorize(app, {
-    ...{ users, grants, tokens, codeFlow, audit, forms, log, now },
+    ...{ users, grants, tokens, codeFlow, approvals, audit, grantsFile, forms, log, now },
     tokenLifeMs: config.tokenLifeMs,
   });
   registerTokenEndpoints(app, { grants, codeFlow, audit, log });

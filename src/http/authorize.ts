@@ -1,7 +1,9 @@
 // `/oauth/<user>/authorize`: an app asks, the user decides by a click, the browser goes back to the app with a
 // token, a code or a refusal (the draft's section 10; RFC 6749, sections 4.1 and 4.2). Until the user has decided, every fault is
-// shown here and nothing leads to the app (threats 1 and 33).
+// shown here and nothing leads to the app (threats 1 and 33). A yes in the terminal (db/approvals.ts) is as good as a click;
+// where there is a file of grants, neither is enough without its lines.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Approvals } from '../db/approvals.ts';
 import type { Audit } from '../db/audit.ts';
 import type { CodeFlow } from '../db/code-flow.ts';
 import type { Grants } from '../db/grants.ts';
@@ -18,12 +20,13 @@ import {
 } from '../protocol/authorize.ts';
 import { parseUserName, type UserName } from '../protocol/paths.ts';
 import { formatScopes } from '../protocol/scopes.ts';
-import { consentPage } from '../ui/consent.ts';
 import { sourceOf } from './audit-source.ts';
+import { consentPurpose, type Question, sendConsent, waitingRequest } from './consent.ts';
 import { type Forms, field } from './forms.ts';
+import type { GrantsFile } from './grants-file.ts';
 import { sendSignIn } from './login.ts';
 import { authorizePath } from './next-page.ts';
-import { redirectToApp, redirectWithin, sendPage } from './page-headers.ts';
+import { redirectToApp, redirectWithin } from './page-headers.ts';
 
 type ForUser = { Params: { user: string } };
 
@@ -32,7 +35,10 @@ export type AuthorizeOptions = {
   grants: Grants;
   tokens: Tokens;
   codeFlow: CodeFlow;
+  approvals: Approvals;
   audit: Audit;
+  /** undefined: the user alone decides */
+  grantsFile: GrantsFile | undefined;
   forms: Forms;
   log: Log;
   /** Unix milliseconds */
@@ -42,7 +48,7 @@ export type AuthorizeOptions = {
 };
 
 export function registerAuthorize(app: FastifyInstance, options: AuthorizeOptions): void {
-  const { users, audit, forms } = options;
+  const { users, approvals, audit, forms } = options;
   app.get('/oauth/authorize', async (request, reply) => {
     const query = rawQuery(request);
     parseAuthorizeRequest(query);
@@ -56,7 +62,13 @@ export function registerAuthorize(app: FastifyInstance, options: AuthorizeOption
     if (request.session?.user !== user) {
       return sendSignIn(request, reply, forms, { next: { kind: 'authorize', user, query } });
     }
-    return sendConsent(request, reply, options, user, authorize);
+    const question = { user, query, authorize };
+    const lines = await missingLines(options, question);
+    if (lines.length === 0 && isPageVisit(request)) {
+      const isApproved = await approvals.take(waitingRequest(request, question));
+      if (isApproved) return letIn(request, reply, options, question, 'in the terminal');
+    }
+    return sendConsent(request, reply, options, question, { lines });
   });
 
   app.post<ForUser>('/oauth/:user/authorize', async (request, reply) => {
@@ -65,16 +77,19 @@ export function registerAuthorize(app: FastifyInstance, options: AuthorizeOption
     const authorize = parseAuthorizeRequest(query);
     // the session ended while the page stood open
     if (request.session?.user !== user) return redirectWithin(reply, authorizePath(user, query));
-    forms.check(request, consentPurpose(user, query));
-    const decided = { user, app: authorize.redirect.origin, ...sourceOf(request) };
+    const question = { user, query, authorize };
+    forms.check(request, consentPurpose(question));
     switch (field(request, 'decision')) {
       case 'deny':
-        await audit.record({ kind: 'app-denied', ...decided });
+        await approvals.drop(waitingRequest(request, question));
+        await audit.record({ kind: 'app-denied', ...whatWasDecided(request, question) });
         return redirectToApp(reply, deniedRedirect(authorize, request.origin.linkOrigin));
       case 'allow': {
-        const location = await allow(options, user, authorize, request.origin.linkOrigin);
-        await audit.record({ kind: 'app-allowed', ...decided, detail: formatScopes(authorize.scopes) });
-        return redirectToApp(reply, location);
+        const lines = await missingLines(options, question);
+        if (lines.length > 0)
+          return sendConsent(request, reply, options, question, { lines, wasRefused: true });
+        await approvals.drop(waitingRequest(request, question));
+        return letIn(request, reply, options, question);
       }
       default:
         throw new GitsteadError('bad-request', 'The form says neither Allow nor Deny.');
@@ -89,6 +104,41 @@ async function existingUser(users: Users, raw: string): Promise<UserName> {
     throw new GitsteadError('not-found', 'There is no such account on this server.');
   }
   return name;
+}
+
+/** The lines that the file of grants lacks; none where there is no such file. */
+async function missingLines(
+  { grantsFile }: AuthorizeOptions,
+  { user, authorize: { redirect, scopes } }: Question,
+): Promise<readonly string[]> {
+  const asker = { user, app: redirect.origin, redirect: redirect.origin + redirect.path };
+  return grantsFile ? grantsFile.missingLines(asker, scopes) : [];
+}
+
+/** Somebody looks at the page: a GET for a document, not one that fetches it ahead. Older browsers do not say. */
+function isPageVisit({ method, headers }: FastifyRequest): boolean {
+  const { 'sec-fetch-dest': destination = 'document', 'sec-purpose': purpose } = headers;
+  return method === 'GET' && destination === 'document' && purpose === undefined;
+}
+
+/** Sends the browser back to the app with what Allow gives. @param where it was allowed, when not on the page */
+async function letIn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: AuthorizeOptions,
+  question: Question,
+  where?: string,
+): Promise<FastifyReply> {
+  const { user, authorize } = question;
+  const location = await allow(options, user, authorize, request.origin.linkOrigin);
+  const scopes = formatScopes(authorize.scopes);
+  const detail = where === undefined ? scopes : `${scopes}, ${where}`;
+  await options.audit.record({ kind: 'app-allowed', ...whatWasDecided(request, question), detail });
+  return redirectToApp(reply, location);
+}
+
+function whatWasDecided(request: FastifyRequest, { user, authorize }: Question) {
+  return { user, app: authorize.redirect.origin, ...sourceOf(request) };
 }
 
 /** What Allow leads to. @param issuer this server's name in answers with a code */
@@ -111,36 +161,6 @@ async function allow(
   const { token, id } = await tokens.create({ ...allowed, kind: 'implicit' }, expiresAt);
   log.info({ ...line, grant: id }, 'an app was allowed');
   return tokenRedirect(authorize, token, tokenLifeMs && Math.floor(tokenLifeMs / 1000));
-}
-
-/** Sends the page with Allow and Deny, and with what the app was allowed before. */
-async function sendConsent(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { grants, forms }: AuthorizeOptions,
-  user: UserName,
-  { redirect, scopes }: AuthorizeRequest,
-): Promise<FastifyReply> {
-  const query = rawQuery(request);
-  const before = (await grants.list(user)).find(({ app }) => app === redirect.origin);
-  const page = consentPage({
-    formToken: forms.token(request, reply, consentPurpose(user, query)),
-    redirect,
-    scopes,
-    address: `${user}@${request.origin.addressHost}`,
-    switchHref: authorizePath(undefined, query),
-    before: before && {
-      since: before.createdAt,
-      path: before.redirect?.slice(redirect.origin.length),
-      scopes: before.scopes,
-    },
-  });
-  return sendPage(reply, page, { formLeadsTo: redirect.origin, opensFromApps: true });
-}
-
-/** A form token is good for exactly the request that the page showed. */
-function consentPurpose(user: UserName, query: string): string {
-  return `decide ${user} ${query}`;
 }
 
 /** The query as it came: `state` must go back as it was written. */

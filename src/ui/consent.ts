@@ -1,5 +1,6 @@
 // The page on which the user decides what an app may do. It shows who asks (scheme, host in punycode, path), for
-// which account, and what for, and has exactly two buttons: Allow and Deny.
+// which account, and what for, and has exactly two buttons: Allow and Deny. Where a file of grants lacks lines for it, it
+// shows these, and there is no Allow.
 import type { Scope } from '../protocol/scopes.ts';
 import { type Html, html } from './html.ts';
 import { hiddenFields, layout } from './layout.ts';
@@ -15,6 +16,23 @@ export type ConsentPage = {
   switchHref: string;
   /** the newest permission that this app has already */
   before?: { since: number; path: string | undefined; scopes: readonly Scope[] } | undefined;
+  /** this page again */
+  againHref: string;
+  decidedBy:
+    | {
+        kind: 'user';
+        /** for the terminal, `K7QM-3XRA` */
+        code: string;
+        /** the page was not shown before */
+        isFirstTime: boolean;
+      }
+    | {
+        kind: 'file';
+        /** to be added */
+        lines: readonly string[];
+        /** the answer to an Allow */
+        wasRefused: boolean;
+      };
 };
 
 export function consentPage(page: ConsentPage): Html {
@@ -32,15 +50,39 @@ ${isInternational(hostname) && html`<div class="notice warn"><p>The name of this
 ${page.scopes.map((scope) => html`<li${scope.module === '*' && html` class="everything"`}>${describeScope(scope)}</li>\n`)}</ul>
 ${hadBefore(page)}
 <p class="account-line"><span>Account: <strong>${page.address}</strong></span> <a href="${page.switchHref}">Not you?</a></p>
-<form method="post">
-${hiddenFields({ form: page.formToken })}
+${page.decidedBy.kind === 'user' ? decision(page, page.decidedBy) : notListed(page, page.decidedBy)}
+</div>`,
+  });
+}
+
+function decision(
+  { formToken, againHref }: ConsentPage,
+  { code, isFirstTime }: ConsentPage['decidedBy'] & { kind: 'user' },
+): Html {
+  return html`<form method="post">
+${hiddenFields({ form: formToken })}
 <div class="choices">
 <button name="decision" value="allow">Allow</button>
 <button name="decision" value="deny" class="quiet">Deny</button>
 </div>
 </form>
-</div>`,
-  });
+<p class="terminal">${isFirstTime ? 'Deciding in a terminal?' : 'Not decided in the terminal yet:'} <code>gitstead grant approve ${code}</code>, then <a href="${againHref}">Continue</a></p>`;
+}
+
+/** Lines of a file that only the server's owner can write: the user can say no, or come again. */
+function notListed(
+  { formToken, againHref }: ConsentPage,
+  { lines, wasRefused }: ConsentPage['decidedBy'] & { kind: 'file' },
+): Html {
+  return html`<div class="notice warn listing"${wasRefused && html` role="alert"`}><p><strong>${wasRefused ? 'It was not allowed: this app is not listed.' : 'This app is not listed.'}</strong> This server lets in only what its file of grants lists (<code>auth.grantsFile</code>). To make Allow possible, add to that file:</p>
+<pre class="lines" tabindex="0">${lines.join('\n')}</pre></div>
+<form method="post">
+${hiddenFields({ form: formToken })}
+<div class="choices">
+<a class="button" href="${againHref}">Continue</a>
+<button name="decision" value="deny" class="quiet">Deny</button>
+</div>
+</form>`;
 }
 
 /** What was granted before is only shown: every authorisation needs a click (threat 33). */

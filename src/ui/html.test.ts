@@ -61,6 +61,8 @@ const CONSENT = {
   ],
   address: 'alice@example.com',
   switchHref: '/oauth/authorize?a=1&b=2',
+  againHref: '/oauth/alice/authorize?a=1&b=2',
+  decidedBy: { kind: 'user', code: 'K7QM-3XRA', isFirstTime: true },
 } as const;
 
 test('threat 2: the consent page shows scheme, host in punycode, port and path, and warns of look-alikes', () => {
@@ -79,6 +81,17 @@ test('the consent page names account and permissions, and has the buttons Allow 
     [...page.matchAll(/<button[^>]*>([^<]*)<\/button>/g)].map((match) => match[1]),
     ['Allow', 'Deny'],
   );
+});
+
+test('where lines are missing in the file of grants, the consent page shows them and has no Allow', () => {
+  const decidedBy = { kind: 'file', lines: ['3f9c notes rw', '3f9c <b> r'], wasRefused: false } as const;
+  const page = consentPage({ ...CONSENT, decidedBy }).toString();
+  assert.ok(page.includes('3f9c notes rw\n3f9c &lt;b&gt; r</pre>'));
+  assert.deepEqual(
+    [...page.matchAll(/<button[^>]*>([^<]*)<\/button>/g)].map((match) => match[1]),
+    ['Deny'],
+  );
+  assert.doesNotMatch(page, /grant approve/);
 });
 
 test('the consent page says what was allowed before, and warns when it differs', () => {

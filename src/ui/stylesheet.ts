@@ -140,6 +140,9 @@ ul.scopes li.everything { color: var(--warn); font-weight: 650; }
 ul.scopes li.everything::before { background: var(--warn); border-radius: 2px; transform: rotate(45deg); }
 .account-line { display: flex; flex-wrap: wrap; gap: 0 0.75rem; justify-content: space-between; border-top: 1px solid var(--line); padding-top: 1rem; margin: 0; overflow-wrap: anywhere; }
 .copy { display: block; font: 600 1.1rem/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; background: var(--tint); border-radius: 9px; padding: 0.75rem 1rem; margin: 0 0 0.9rem; overflow-wrap: anywhere; user-select: all; -webkit-user-select: all; }
+.terminal { margin: 1.25rem 0 0; color: var(--soft); font-size: 0.875rem; }
+.listing { margin-top: 1.25rem; }
+pre.lines { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 0.85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; user-select: all; -webkit-user-select: all; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 0.92em; overflow-wrap: anywhere; }
 .table { overflow-x: auto; margin: 0; }
 table { border-collapse: collapse; width: 100%; }
