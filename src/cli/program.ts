@@ -6,6 +6,7 @@ import { asGitsteadError, GitsteadError } from '../errors.ts';
 import { auditCommand } from './audit.ts';
 import { backupCommand } from './backup.ts';
 import { checkCommand } from './check.ts';
+import { grantCommand } from './grant.ts';
 import { logCommand } from './log.ts';
 import { reindexCommand } from './reindex.ts';
 import { serveCommand } from './serve.ts';
@@ -28,6 +29,7 @@ export function gitsteadProgram(): Command {
     serveCommand(),
     userCommand(),
     tokenCommand(),
+    grantCommand(),
     logCommand(),
     auditCommand(),
     checkCommand(),
