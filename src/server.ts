@@ -4,17 +4,21 @@ import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Config, storeSettings } from './config.ts';
 import { type Accounts, openAccounts } from './db/open-accounts.ts';
-import type { TokenGrant, Tokens } from './db/tokens.ts';
-import { buildPages, type PagesSettings } from './http/app.ts';
+import type { TokenGrant } from './db/tokens.ts';
+import { GitsteadError } from './errors.ts';
+import { buildPages, type Pages } from './http/app.ts';
 import { openControl } from './http/control.ts';
-import { listen } from './http/listener.ts';
+import { openIntrospectingTokens } from './http/introspecting-tokens.ts';
+import { type Handle, listen } from './http/listener.ts';
+import { type OtherRoleOptions, pagesElsewhere, storageElsewhere } from './http/other-role.ts';
 import { originJudge } from './http/request-origin.ts';
+import { openSecretFile, type ReadSecret } from './http/secret-file.ts';
 import { storageHandler } from './http/storage.ts';
+import type { CheckToken } from './http/storage-access.ts';
 import type { Log } from './log.ts';
 import { answerCommand } from './storage/commands.ts';
-import { claimDataFolder, partsOf } from './storage/data-folder.ts';
-import { openStore } from './storage/open-store.ts';
-import type { Storage } from './storage/types.ts';
+import { claimDataFolder, partsOf, shareDataFolder } from './storage/data-folder.ts';
+import { openStore, type Store } from './storage/open-store.ts';
 
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
@@ -34,49 +38,74 @@ export interface RunningServer extends AsyncDisposable {
  * @throws GitsteadError, in one line for the operator, when it cannot; nothing stays open then
  */
 export async function startServer(config: Config, log: Log, now = Date.now): Promise<RunningServer> {
+  const secretFile = checkRole(config);
+  const readSecret = secretFile === undefined ? undefined : openSecretFile(secretFile, log);
   const parts = partsOf(config.dataFolder);
   await using opening = new AsyncDisposableStack();
-  opening.use(await claimDataFolder(config.dataFolder));
+  if (config.role === 'accounts') await shareDataFolder(config.dataFolder);
+  else opening.use(await claimDataFolder(config.dataFolder));
   rmSync(parts.backupMark, { force: true });
-  const accounts = opening.use(
-    await openAccounts(parts.accounts, now, {
-      sessionIdleMs: config.sessionIdle,
-      codeLives: { tokenMs: config['auth.codeTokenLife'], refreshIdleMs: config['auth.refreshIdle'] },
-      auditFailed: (error) => log.warn({ err: error }, 'the audit trail could not be written'),
-    }),
-  );
-  const { storage, index } = opening.use(await openStore(storeSettings(config), log, now));
+  const accounts = opening.use(await openAccounts(parts.accounts, now, accountsSettings(config, log)));
+  const store =
+    config.role === 'accounts' ? undefined : opening.use(await openStore(storeSettings(config), log, now));
   let isReady = false;
-  const pages = await buildPages({
-    accounts,
-    storage,
+  const role = { config, log, now, accounts, readSecret, isReady: () => isReady };
+  const pages = config.role === 'storage' ? undefined : await openPages(role, store);
+  if (pages) opening.defer(() => pages.close());
+  if (store) {
+    const control = await openControlSocket(config, store, accounts, log);
+    opening.defer(() => control.close());
+  }
+  const other: OtherRoleOptions = {
+    judgeOrigin: originJudge(namesIn(config), (message) => log.warn(message)),
     log,
-    config: pagesSettings(config),
-    randomBytes,
-    now,
-    isReady: () => isReady,
-  });
-  opening.defer(() => pages.close());
-
-  const owned = { storage, index, accounts, repositoriesFolder: parts.repositories };
-  const control = await openControl(
-    parts.control,
-    (request, report, signal) => answerCommand(owned, request, report, signal),
-    log,
-  );
-  opening.defer(() => control.close());
+  };
   const listener = await listen({
     host: config.host,
     port: config.port,
-    pages: pages.handle,
-    storage: openStorageHandler(config, storage, accounts.tokens, log, now),
+    pages: pages ? pages.handle : pagesElsewhere(other, role.isReady),
+    storage: store ? openStorageHandler(role, store) : storageElsewhere(other),
   });
   opening.defer(() => listener.close());
   opening.defer(() => {
     isReady = false;
   });
   isReady = true;
-  return running(config, opening.move(), { accounts, port: listener.port, link: pages.firstAccountPath });
+  return running(config, opening.move(), { accounts, port: listener.port, link: pages?.firstAccountPath });
+}
+
+/** What every part of a process with a role is made of. */
+type RoleOptions = {
+  config: Config;
+  log: Log;
+  now: () => number;
+  accounts: Accounts;
+  readSecret: ReadSecret | undefined;
+  isReady: () => boolean;
+};
+
+/**
+ * Settings that make sense only together.
+ * @returns the file with the secret, if there is one
+ * @throws bad-request
+ */
+function checkRole({ role, introspect, introspectSecretFile, publicUrl, storageUrl }: Config) {
+  if (introspect !== undefined && role !== 'storage') {
+    throw new GitsteadError('bad-request', 'introspect is for a process with --role storage');
+  }
+  if (introspect !== undefined && introspectSecretFile === undefined) {
+    throw new GitsteadError(
+      'bad-request',
+      'introspect needs a secret: give its file with --introspect-secret-file',
+    );
+  }
+  if (role === 'accounts' && publicUrl === undefined && storageUrl === undefined) {
+    throw new GitsteadError(
+      'bad-request',
+      'a process with --role accounts must know where storage is: give its address with --storage-url',
+    );
+  }
+  return introspectSecretFile;
 }
 
 /** The rooms as they are seen from outside: where they are found, and how they end. */
@@ -85,7 +114,8 @@ function running(
   rooms: AsyncDisposableStack,
   { accounts, port, link }: { accounts: Accounts; port: number; link: string | undefined },
 ): RunningServer {
-  const url = config.publicUrl?.origin ?? `http://localhost:${port}`;
+  const named = config.role === 'storage' ? (config.storageUrl ?? config.publicUrl) : config.publicUrl;
+  const url = named?.origin ?? `http://localhost:${port}`;
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= rooms.disposeAsync());
   return {
@@ -99,26 +129,67 @@ function running(
   };
 }
 
-/** The names that this server goes by, and who may say by which one it was asked. */
-function namesIn({ publicUrl, addressHost, trustedProxies }: Config) {
-  return { publicUrl: publicUrl?.origin, addressHost, trustedProxies };
-}
-
-function pagesSettings(config: Config): PagesSettings {
-  const given = <T>(value: T | 'none') => (value === 'none' ? undefined : value);
+/** The names that this process goes by, and who may say by which one it was asked. */
+function namesIn({ role, publicUrl, storageUrl, addressHost, trustedProxies }: Config) {
   return {
-    ...namesIn(config),
-    singleUser: config.singleUser,
-    defaultQuotaBytes: given(config.quota),
-    tokenLifeMs: given(config['auth.tokenLife']),
-    grantsFile: config['auth.grantsFile'] && resolve(config.dataFolder, config['auth.grantsFile']),
+    publicUrl: publicUrl?.origin,
+    storageUrl: storageUrl?.origin,
+    addressHost,
+    trustedProxies,
+    loopbackServes: role === 'storage' ? ('storage' as const) : undefined,
   };
 }
 
-function openStorageHandler(config: Config, storage: Storage, tokens: Tokens, log: Log, now: () => number) {
+function accountsSettings(config: Config, log: Log) {
+  return {
+    sessionIdleMs: config.sessionIdle,
+    codeLives: { tokenMs: config['auth.codeTokenLife'], refreshIdleMs: config['auth.refreshIdle'] },
+    auditFailed: (error: unknown) => log.warn({ err: error }, 'the audit trail could not be written'),
+  };
+}
+
+function openPages(role: RoleOptions, store: Store | undefined): Promise<Pages> {
+  const { config, accounts, log, now, readSecret, isReady } = role;
+  const given = <T>(value: T | 'none') => (value === 'none' ? undefined : value);
+  return buildPages({
+    ...{ accounts, log, now, isReady, randomBytes },
+    storage: store?.storage,
+    config: {
+      ...namesIn(config),
+      singleUser: config.singleUser,
+      defaultQuotaBytes: given(config.quota),
+      tokenLifeMs: given(config['auth.tokenLife']),
+      grantsFile: config['auth.grantsFile'] && resolve(config.dataFolder, config['auth.grantsFile']),
+      queryTokens: config['auth.queryTokens'],
+      readIntrospectSecret: readSecret,
+      authorHost: storeSettings(config).host,
+    },
+  });
+}
+
+function openControlSocket(config: Config, { storage, index }: Store, accounts: Accounts, log: Log) {
+  const { control, repositories } = partsOf(config.dataFolder);
+  const owned = { storage, index, accounts, repositoriesFolder: repositories };
+  return openControl(
+    control,
+    (request, report, signal) => answerCommand(owned, request, report, signal),
+    log,
+  );
+}
+
+function openStorageHandler(
+  { config, log, now, accounts, readSecret }: RoleOptions,
+  { storage }: Store,
+): Handle {
+  const { introspect: url, quota } = config;
+  const check =
+    url === undefined || readSecret === undefined
+      ? accounts.tokens.check
+      : openIntrospectingTokens({ url, readSecret, now });
   return storageHandler({
     storage,
-    checkToken: withDefaultQuota(tokens, config.quota),
+    checkToken: withDefaultQuota(check, quota),
+    queryTokens: config['auth.queryTokens'],
     judgeOrigin: originJudge(namesIn(config), (message) => log.warn(message)),
     log,
     now,
@@ -127,10 +198,12 @@ function openStorageHandler(config: Config, storage: Storage, tokens: Tokens, lo
 }
 
 /** An account without a quota of its own has the one that the settings tell. */
-function withDefaultQuota(tokens: Tokens, quota: number | 'none'): (token: string) => TokenGrant | undefined {
-  if (quota === 'none') return tokens.check;
+function withDefaultQuota(check: CheckToken, quota: number | 'none'): CheckToken {
+  if (quota === 'none') return check;
+  const bounded = (grant: TokenGrant | undefined) =>
+    grant && { ...grant, quotaBytes: grant.quotaBytes ?? quota };
   return (token) => {
-    const grant = tokens.check(token);
-    return grant && { ...grant, quotaBytes: grant.quotaBytes ?? quota };
+    const grant = check(token);
+    return grant instanceof Promise ? grant.then(bounded) : bounded(grant);
   };
 }

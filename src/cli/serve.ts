@@ -61,8 +61,10 @@ function settingsIn(options: Record<string, string | undefined>): GivenSettings 
 
 function greet({ url, addressHost, firstAccountUrl }: RunningServer, config: Config): void {
   print(`Gitstead serves ${url}`);
+  if (config.role !== 'all') print(`role: ${config.role}`);
+  if (config.role !== 'storage' && config.storageUrl) print(`storage: ${config.storageUrl.origin}`);
   print(`data folder: ${config.dataFolder}`);
-  print(`your address: NAME@${addressHost}`);
+  if (config.role !== 'storage') print(`your address: NAME@${addressHost}`);
   if (config.publicUrl === undefined && !LOOPBACK.includes(config.host)) {
     print('other computers are answered only by the name that --public-url gives: it is not set');
   }

@@ -15,7 +15,7 @@ export function webfingerCommand(): Command {
     .action(async (user: UserName, options: { data?: string }) => {
       const folder = dataFolderIn(options);
       if (!(await withAccounts(folder, ({ users }) => users.find(user)))) throw noSuchUser(user);
-      const { publicUrl, addressHost } = loadConfig(folder);
+      const { publicUrl, storageUrl, addressHost, 'auth.queryTokens': queryTokens } = loadConfig(folder);
       if (!publicUrl) {
         throw new GitsteadError(
           'bad-request',
@@ -25,9 +25,10 @@ export function webfingerCommand(): Command {
       printJson(
         webfingerRecord({
           subject: `acct:${user}@${addressHost ?? publicUrl.host}`,
-          storageRoot: `${publicUrl.origin}${STORAGE_PREFIX}${user}`,
+          storageRoot: `${(storageUrl ?? publicUrl).origin}${STORAGE_PREFIX}${user}`,
           authorizeUrl: `${publicUrl.origin}/oauth/${user}/authorize`,
           tokenUrl: `${publicUrl.origin}/oauth/token`,
+          queryTokens,
         }),
       );
     });

@@ -20,6 +20,8 @@ export type TokenGrant = {
   app: string | undefined;
   scopes: readonly Scope[];
   quotaBytes: number | undefined;
+  /** when the token ends, in Unix milliseconds; undefined: never */
+  expiresAt?: number | undefined;
 };
 
 type CachedGrant = TokenGrant & { expiresAt: number | undefined };

@@ -22,7 +22,7 @@ export function registerAccount(
     storage,
     forms,
     defaultQuotaBytes,
-  }: { users: Users; storage: StoredAmounts; forms: Forms; defaultQuotaBytes: number | undefined },
+  }: { users: Users; storage: StoredAmounts | undefined; forms: Forms; defaultQuotaBytes: number | undefined },
 ): void {
   app.get('/', async (request, reply) => {
     if (request.session) return redirectWithin(reply, ACCOUNT_PAGE);
@@ -37,8 +37,8 @@ export function registerAccount(
       name: user.name,
       isAdmin: user.isAdmin,
       address: `${user.name}@${request.origin.addressHost}`,
-      modules: storage.modules(user.name),
-      usage: storage.usage(user.name),
+      modules: storage?.modules(user.name),
+      usage: storage?.usage(user.name),
       quotaBytes: user.quotaBytes ?? defaultQuotaBytes,
       signOutToken: forms.token(request, reply, SIGN_OUT),
     });

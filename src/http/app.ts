@@ -15,9 +15,11 @@ import { answerFailure, notFound } from './failures.ts';
 import { openForms } from './forms.ts';
 import { openGrantsFile } from './grants-file.ts';
 import { registerHealth } from './health.ts';
+import { registerIntrospect } from './introspect.ts';
 import { registerLogin } from './login.ts';
 import { COMMON_HEADERS } from './page-headers.ts';
 import { type OriginSettings, originJudge } from './request-origin.ts';
+import type { ReadSecret } from './secret-file.ts';
 import { firstAccountPath, registerSignup } from './signup.ts';
 import { openThrottle } from './throttle.ts';
 import { registerTokenEndpoints } from './token-endpoints.ts';
@@ -35,11 +37,18 @@ export type PagesSettings = OriginSettings & {
   tokenLifeMs?: number | undefined;
   /** absolute path of the file of grants; undefined: there is none */
   grantsFile?: string | undefined;
+  /** whether the storage takes tokens in the query of a GET */
+  queryTokens?: boolean | undefined;
+  /** by what another process may ask about tokens; undefined: nobody may */
+  readIntrospectSecret?: ReadSecret | undefined;
+  /** the host of authors' addresses in commits, without a port; localhost unless given */
+  authorHost?: string | undefined;
 };
 
 export type PagesOptions = {
   accounts: Accounts;
-  storage: StoredAmounts;
+  /** undefined: another process has it */
+  storage: StoredAmounts | undefined;
   log: Log;
   config: PagesSettings;
   randomBytes: RandomBytes;
@@ -92,12 +101,19 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   const firstSecret = (await users.count()) === 0 ? makeSecret(randomBytes) : undefined;
   registerAssets(app);
   registerHealth(app, { users, isReady });
-  registerWebfinger(app, { users, singleUser: config.singleUser, publicUrl: config.publicUrl });
+  registerWebfinger(app, { users, ...config });
   registerAuthorize(app, {
     ...{ users, grants, tokens, codeFlow, approvals, audit, grantsFile, forms, log, now },
     tokenLifeMs: config.tokenLifeMs,
   });
-  registerTokenEndpoints(app, { grants, codeFlow, audit, log });
+  const hasIntrospection = config.readIntrospectSecret !== undefined;
+  registerTokenEndpoints(app, { grants, codeFlow, audit, log, hasIntrospection });
+  registerIntrospect(app, {
+    tokens,
+    readSecret: config.readIntrospectSecret,
+    authorHost: config.authorHost ?? 'localhost',
+    defaultQuotaBytes: config.defaultQuotaBytes,
+  });
   registerLogin(app, { users, sessions, audit, forms, throttle: openThrottle(), log });
   registerSignup(app, { users, sessions, audit, forms, firstSecret });
   registerAccount(app, { users, storage, forms, defaultQuotaBytes: config.defaultQuotaBytes });

@@ -15,6 +15,8 @@ export type OriginSettings = {
   trustedProxies?: readonly string[] | undefined;
   /** the port that loopback names come with; undefined: the one that the request arrived at */
   port?: number | undefined;
+  /** what loopback names may be asked for; unless given everything, or pages where storage has a name of its own */
+  loopbackServes?: RequestOrigin['serves'] | undefined;
 };
 
 export type RequestOrigin = {
@@ -30,6 +32,8 @@ export type RequestOrigin = {
   client: string;
   /** what this name may be asked for. `discovery`: WebFinger only, for a host whose web site stands elsewhere */
   serves: 'all' | 'accounts' | 'storage' | 'discovery';
+  /** nobody on a network could read it: it came from this machine, or by https through a trusted proxy */
+  isPrivate: boolean;
 };
 
 /** What stays the same while a connection lasts, and what its last Host header meant. */
@@ -50,6 +54,7 @@ export type JudgeOrigin = (request: IncomingMessage) => RequestOrigin;
 export function originJudge(settings: OriginSettings, warn: (message: string) => void): JudgeOrigin {
   const isTrusted = trustedProxies(settings.trustedProxies ?? []);
   const names = configuredNames(settings);
+  const loopbackServes = settings.loopbackServes ?? (hasOwnStorage(settings) ? 'accounts' : 'all');
   let hasWarned = false;
 
   const connections = new WeakMap<Socket, Connection>();
@@ -64,7 +69,7 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
     return connection;
   }
 
-  function judge(request: IncomingMessage, host: string, client: string): RequestOrigin {
+  function judge(request: IncomingMessage, host: string, client: string, byHttps: boolean): RequestOrigin {
     const known = names.get(host);
     const port = settings.port ?? request.socket.localPort;
     if (!known && !isLoopbackHost(host, port)) throw wrongHost(host);
@@ -76,7 +81,8 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
       storageOrigin: settings.storageUrl === undefined ? linkOrigin : new URL(settings.storageUrl).origin,
       addressHost: settings.addressHost ?? new URL(linkOrigin).host,
       client,
-      serves: known?.serves ?? 'all',
+      serves: known?.serves ?? loopbackServes,
+      isPrivate: isLoopbackAddress(client) || (byHttps && origin.startsWith('https:')),
     };
   }
 
@@ -86,14 +92,15 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
     const host = request.headers.host ?? '';
     if (behindProxy) {
       const asked = forwarded(request, 'x-forwarded-host') || host;
-      return judge(request, asked.toLowerCase(), clientBehindProxies(request, isTrusted));
+      const byHttps = (forwarded(request, 'x-forwarded-proto') || 'https') === 'https';
+      return judge(request, asked.toLowerCase(), clientBehindProxies(request, isTrusted), byHttps);
     }
     if (!hasWarned && isForwarded(request)) {
       hasWarned = true;
       warn(`forwarded headers from ${sender} are ignored: it is not among the trusted proxies`);
     }
     if (!connection.judged || connection.host !== host) {
-      connection.judged = judge(request, host.toLowerCase(), sender);
+      connection.judged = judge(request, host.toLowerCase(), sender, false);
       connection.host = host;
     }
     return connection.judged;
@@ -101,17 +108,22 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
 }
 
 /** Each Host header that the settings name, with the origin that it stands for. */
-function configuredNames({ publicUrl, storageUrl, addressHost }: OriginSettings) {
+function configuredNames(settings: OriginSettings) {
+  const { publicUrl, storageUrl, addressHost } = settings;
   const names = new Map<string, Pick<RequestOrigin, 'origin' | 'serves'>>();
   if (addressHost !== undefined) {
     names.set(addressHost, { origin: `https://${addressHost}`, serves: 'discovery' });
   }
-  const hasOwnStorage =
-    storageUrl !== undefined &&
-    (publicUrl === undefined || new URL(storageUrl).origin !== new URL(publicUrl).origin);
-  if (hasOwnStorage) addName(names, storageUrl, 'storage');
-  if (publicUrl !== undefined) addName(names, publicUrl, hasOwnStorage ? 'accounts' : 'all');
+  const isApart = hasOwnStorage(settings);
+  if (isApart) addName(names, storageUrl!, 'storage');
+  if (publicUrl !== undefined) addName(names, publicUrl, isApart ? 'accounts' : 'all');
   return names;
+}
+
+/** Draft, section 14: storage under an origin of its own. */
+function hasOwnStorage({ publicUrl, storageUrl }: OriginSettings): boolean {
+  if (storageUrl === undefined) return false;
+  return publicUrl === undefined || new URL(storageUrl).origin !== new URL(publicUrl).origin;
 }
 
 /** A default port may be written out in a Host header. */
@@ -129,6 +141,10 @@ function addName(
 export function isLoopbackHost(host: string, port: number | undefined): boolean {
   const [, given] = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?$/.exec(host) ?? [undefined, null];
   return given !== null && Number(given ?? 80) === port;
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
 function wrongHost(host: string): GitsteadError {

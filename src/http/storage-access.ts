@@ -1,12 +1,13 @@
 // Who may do what (draft, section 9): the bearer token of a request, and whether its scopes cover path and method.
-// Tokens in the query are not taken (RFC 6750, section 2.3; threat 4).
+// A token in the query is taken only where the settings say so, and for reading (RFC 6750, section 2.3; threat 4).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TokenGrant } from '../db/tokens.ts';
 import { GitsteadError } from '../errors.ts';
 import type { StoragePath } from '../protocol/paths.ts';
 import { formatScope, type Scope, scopeFor } from '../protocol/scopes.ts';
 
-export type CheckToken = (token: string) => TokenGrant | undefined;
+/** A promise only when somebody else has to be asked: what is known costs no turn of the event loop. */
+export type CheckToken = (token: string) => TokenGrant | undefined | Promise<TokenGrant | undefined>;
 
 export type StorageMethod = 'GET' | 'HEAD' | 'PUT' | 'DELETE';
 
@@ -27,22 +28,63 @@ export type Refusal = { error: GitsteadError; challenge: string };
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 const REALM = 'realm="remoteStorage"';
 
+/** What a request shows of a token: undefined where there is none, '' where it is no token. */
+type Shown = { token: string | undefined; inQuery: boolean };
+
+/**
+ * The token that a request carries.
+ * @param queryTokens whether GET and HEAD may carry it as `access_token` in the query
+ * @returns a refusal when it carries more than one
+ */
+export function tokenOf(request: IncomingMessage, queryTokens: boolean): Shown | Refusal {
+  const header = request.headers.authorization;
+  const inHeader = header === undefined ? undefined : (BEARER.exec(header)?.[1] ?? '');
+  if (!queryTokens) return { token: inHeader, inQuery: false };
+  const inQuery = tokensInQuery(request.url ?? '');
+  if (inQuery.length === 0) return { token: inHeader, inQuery: false };
+  if (inQuery.length > 1 || header !== undefined) return severalTokens();
+  if (request.method !== 'GET' && request.method !== 'HEAD') return { token: undefined, inQuery: true };
+  return { token: BEARER.exec(`bearer ${inQuery[0]}`)?.[1] ?? '', inQuery: true };
+}
+
+function tokensInQuery(target: string): string[] {
+  const mark = target.indexOf('?');
+  return mark < 0 ? [] : new URLSearchParams(target.slice(mark + 1)).getAll('access_token');
+}
+
 /** The access that the request's token gives, or why it gives none. */
 export function judgeAccess(
-  request: IncomingMessage,
+  { token, inQuery }: Shown,
   checkToken: CheckToken,
   path: StoragePath,
   method: StorageMethod,
+): Access | Refusal | Promise<Access | Refusal> {
+  if (token === undefined) {
+    return tokenNeeded(`this needs a bearer token${inQuery ? ' in the header Authorization' : ''}`, '');
+  }
+  const grant = token === '' ? undefined : checkToken(token);
+  if (grant instanceof Promise) return grant.then((known) => judgeGrant(known, path, method));
+  return judgeGrant(grant, path, method);
+}
+
+function judgeGrant(
+  grant: TokenGrant | undefined,
+  path: StoragePath,
+  method: StorageMethod,
 ): Access | Refusal {
-  const header = request.headers.authorization;
-  if (header === undefined) return tokenNeeded('this needs a bearer token', '');
-  const token = BEARER.exec(header)?.[1];
-  const grant = token === undefined ? undefined : checkToken(token);
   if (!grant) return tokenNeeded('the bearer token is not valid: connect again', ', error="invalid_token"');
   if (grant.user !== path.user) return outOfScope('the token is for another account', '');
   const scope = scopeFor(grant.scopes, path, method);
   if (!scope) return outOfScope("the token's permissions do not cover this", neededScope(path, method));
   return { grant, scope };
+}
+
+/** RFC 6750, sections 2 and 3.1. */
+function severalTokens(): Refusal {
+  return {
+    error: new GitsteadError('bad-request', 'the request carries more than one token'),
+    challenge: `Bearer ${REALM}, error="invalid_request"`,
+  };
 }
 
 function tokenNeeded(message: string, parameters: string): Refusal {

@@ -36,6 +36,14 @@ export function readHeaders(path: StoragePath): string[] {
   return path.isPublic ? PUBLIC_READ_HEADERS.slice() : READ_HEADERS.slice();
 }
 
+/**
+ * For an answer to a request whose address holds a token: no page that is reached from it learns the address. The
+ * draft's values of Cache-Control stand (RFC 6750 would add `private`): a cache has to ask again each time, with the token.
+ */
+export function keepPrivate(response: ServerResponse): void {
+  response.setHeader('Referrer-Policy', 'no-referrer');
+}
+
 /** Sends an answer that a write ended with, or an error: `body` is one line for people. */
 export function answer(
   request: IncomingMessage,

@@ -9,17 +9,27 @@ import { type DocumentPath, type FolderPath, parseStoragePath, pathOfTarget } fr
 import type { Storage } from '../storage/types.ts';
 import { answerOptions } from './cors.ts';
 import { openGuessBudget } from './guess-budget.ts';
-import type { JudgeOrigin } from './request-origin.ts';
-import { type CheckToken, type Exchange, judgeAccess, type StorageMethod } from './storage-access.ts';
-import { answerBadMethod, answerError } from './storage-answers.ts';
+import type { JudgeOrigin, RequestOrigin } from './request-origin.ts';
+import {
+  type Access,
+  type CheckToken,
+  type Exchange,
+  judgeAccess,
+  type Refusal,
+  type StorageMethod,
+  tokenOf,
+} from './storage-access.ts';
+import { answerBadMethod, answerError, keepPrivate } from './storage-answers.ts';
 import { readDocument, readFolder } from './storage-read.ts';
 import { deleteDocument, putDocument } from './storage-write.ts';
 import { openUploadSlots, type UploadLimits } from './upload-slots.ts';
 
 export type StorageHandlerOptions = {
   storage: Storage;
-  /** synchronous: it is asked on every request that needs a token */
+  /** asked on every request that carries a token; at best it answers at once */
   checkToken: CheckToken;
+  /** whether GET and HEAD may carry their token in the query; not unless given */
+  queryTokens?: boolean | undefined;
   log: Log;
   /** which names are ours, and where a request comes from (threat 26) */
   judgeOrigin: JudgeOrigin;
@@ -47,7 +57,7 @@ export type StorageHandler = (request: IncomingMessage, response: ServerResponse
  * `checkContinue`, and set `requestTimeout` to 0: uploads may take hours, and silence is judged here.
  */
 export function storageHandler(options: StorageHandlerOptions): StorageHandler {
-  const { storage, checkToken, log, judgeOrigin, now, limits } = options;
+  const { storage, checkToken, queryTokens = false, log, judgeOrigin, now, limits } = options;
   const silenceMs = limits.silenceMs ?? SILENCE_MS;
   const guesses = openGuessBudget(now, limits.missesPerNetwork);
   const reading = { storage, log, now, silenceMs };
@@ -63,11 +73,17 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'OPTIONS') return answerOptions(request, response);
     const origin = judgeOrigin(request);
+    if (origin.serves !== 'all' && origin.serves !== 'storage') throw noStorageHere(origin);
     const path = parseStoragePath(pathOfTarget(request.url ?? ''));
     const method = methodFor(request, path);
     if (method === undefined) return answerBadMethod(request, response, path);
 
-    const access = judgeAccess(request, checkToken, path, method);
+    const shown = tokenOf(request, queryTokens);
+    if ('error' in shown) return refuse(request, response, shown);
+    if (shown.inQuery) keepPrivate(response);
+    const isOpen = path.isPublic && path.kind === 'document' && (method === 'GET' || method === 'HEAD');
+    const judged = judgeAccess(shown, checkToken, path, method);
+    const access = judged instanceof Promise ? await orWithout(judged, isOpen) : judged;
     if ('scope' in access) {
       const exchange = { request, response, access };
       if (path.kind === 'folder') return await readFolder(reading, exchange, path);
@@ -76,12 +92,12 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
       await readDocument(reading, exchange, path);
       return;
     }
-    const isOpen = path.isPublic && path.kind === 'document' && (method === 'GET' || method === 'HEAD');
-    if (!isOpen) {
-      answerError(log, request, response, access.error, ['WWW-Authenticate', access.challenge]);
-      return;
-    }
+    if (!isOpen) return refuse(request, response, access);
     await readPublic({ request, response, access: undefined }, path, origin.client);
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse, { error, challenge }: Refusal): void {
+    answerError(log, request, response, error, ['WWW-Authenticate', challenge]);
   }
 
   /** Draft, section 9: a document under /public/ is read without a token. */
@@ -114,4 +130,14 @@ function methodFor(request: IncomingMessage, path: DocumentPath | FolderPath): S
   const { method } = request;
   if (method === 'GET' || method === 'HEAD') return method;
   return path.kind === 'document' && (method === 'PUT' || method === 'DELETE') ? method : undefined;
+}
+
+/** For a document that is open to all it does not matter that nobody could tell of the token that came along. */
+function orWithout(judged: Promise<Access | Refusal>, isOpen: boolean): Promise<Access | Refusal> {
+  return isOpen ? judged.catch((error) => ({ error, challenge: '' })) : judged;
+}
+
+/** 421 and not 404, which would make clients delete their copies. */
+export function noStorageHere({ storageOrigin }: RequestOrigin): GitsteadError {
+  return new GitsteadError('wrong-host', `there is no storage at this address: it is at ${storageOrigin}`);
 }

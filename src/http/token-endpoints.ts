@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { formatScopes } from '../protocol/scopes.ts';
 import { type FormFields, parseTokenRequest, type TokenError } from '../protocol/token-request.ts';
 import { sourceOf } from './audit-source.ts';
+import { INTROSPECT } from './introspect.ts';
 
 const TOKEN = '/oauth/token';
 const REVOKE = '/oauth/revoke';
@@ -16,7 +17,13 @@ const MACHINE = { config: { isMachine: true } } as const;
 
 export function registerTokenEndpoints(
   app: FastifyInstance,
-  { grants, codeFlow, audit, log }: { grants: Grants; codeFlow: CodeFlow; audit: Audit; log: Log },
+  {
+    grants,
+    codeFlow,
+    audit,
+    log,
+    hasIntrospection,
+  }: { grants: Grants; codeFlow: CodeFlow; audit: Audit; log: Log; hasIntrospection: boolean },
 ): void {
   for (const [path, methods] of [
     [TOKEN, 'POST'],
@@ -61,12 +68,12 @@ export function registerTokenEndpoints(
   });
 
   app.get(METADATA, MACHINE, async (request, reply) =>
-    sendJson(reply, 200, metadataOf(request.origin.linkOrigin)),
+    sendJson(reply, 200, metadataOf(request.origin.linkOrigin, hasIntrospection)),
   );
 }
 
 /** RFC 8414. Names what works, and nothing else. */
-export function metadataOf(issuer: string): Record<string, unknown> {
+export function metadataOf(issuer: string, hasIntrospection: boolean): Record<string, unknown> {
   return {
     issuer,
     authorization_endpoint: `${issuer}/oauth/authorize`,
@@ -79,6 +86,10 @@ export function metadataOf(issuer: string): Record<string, unknown> {
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
     authorization_response_iss_parameter_supported: true,
+    ...(hasIntrospection && {
+      introspection_endpoint: issuer + INTROSPECT,
+      introspection_endpoint_auth_methods_supported: ['Bearer'],
+    }),
   };
 }
 

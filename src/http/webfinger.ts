@@ -21,7 +21,13 @@ export function registerWebfinger(
     users,
     singleUser,
     publicUrl,
-  }: { users: Users; singleUser: string | undefined; publicUrl: string | undefined },
+    queryTokens,
+  }: {
+    users: Users;
+    singleUser?: string | undefined;
+    publicUrl?: string | undefined;
+    queryTokens?: boolean | undefined;
+  },
 ): void {
   for (const path of PATHS) {
     app.options(path, { config: { isMachine: true } }, async (_request, reply) =>
@@ -45,6 +51,16 @@ export function registerWebfinger(
           // as bytes: to a text fastify would add a charset, which this type has not
           .send(Buffer.from(JSON.stringify(filterLinks(recordOf(user, resource, request.origin), rels))))
       );
+    });
+  }
+
+  function recordOf(user: UserName, resource: string, origin: RequestOrigin): WebfingerRecord {
+    return webfingerRecord({
+      subject: resource,
+      storageRoot: `${origin.storageOrigin}${STORAGE_PREFIX}${user}`,
+      authorizeUrl: `${origin.linkOrigin}/oauth/${user}/authorize`,
+      tokenUrl: `${origin.linkOrigin}/oauth/token`,
+      queryTokens,
     });
   }
 
@@ -77,15 +93,6 @@ export function registerWebfinger(
 function portOf({ origin }: RequestOrigin): number | undefined {
   const { port } = new URL(origin);
   return port === '' ? undefined : Number(port);
-}
-
-function recordOf(user: UserName, resource: string, origin: RequestOrigin): WebfingerRecord {
-  return webfingerRecord({
-    subject: resource,
-    storageRoot: `${origin.storageOrigin}${STORAGE_PREFIX}${user}`,
-    authorizeUrl: `${origin.linkOrigin}/oauth/${user}/authorize`,
-    tokenUrl: `${origin.linkOrigin}/oauth/token`,
-  });
 }
 
 function refuse(reply: FastifyReply, status: number, message: string): FastifyReply {

@@ -10,6 +10,7 @@ const IMPLICIT_GRANT = 'http://tools.ietf.org/html/rfc6749#section-4.2';
 const AUTHORIZE = 'http://tools.ietf.org/html/rfc6749#section-3.1';
 const TOKEN = 'http://tools.ietf.org/html/rfc6749#section-3.2';
 const PKCE = 'http://tools.ietf.org/html/rfc7636';
+const QUERY_TOKENS = 'http://tools.ietf.org/html/rfc6750#section-2.3';
 const RANGES = 'http://tools.ietf.org/html/rfc7233';
 
 /** A resource that may be one of ours. `host` is in lower case, with its port if one was given. */
@@ -59,7 +60,7 @@ function parseHost(raw: string): string | undefined {
 
 /**
  * The record of one user: exactly one remoteStorage link, announcing only what works: both ways to ask for
- * access, and ranges on GET.
+ * access, ranges on GET, and tokens in the query where they are taken.
  * @param subject the resource that the record is about, such as `acct:alice@example.com`
  * @param storageRoot without a slash at its end
  */
@@ -68,8 +69,9 @@ export function webfingerRecord(about: {
   storageRoot: string;
   authorizeUrl: string;
   tokenUrl: string;
+  queryTokens?: boolean | undefined;
 }): WebfingerRecord {
-  const { authorizeUrl, tokenUrl } = about;
+  const { authorizeUrl, tokenUrl, queryTokens } = about;
   return {
     subject: about.subject,
     links: [
@@ -83,6 +85,7 @@ export function webfingerRecord(about: {
           [TOKEN]: tokenUrl,
           [PKCE]: 'S256',
           [RANGES]: 'GET',
+          ...(queryTokens && { [QUERY_TOKENS]: 'true' }),
         },
       },
     ],

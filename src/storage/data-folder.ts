@@ -72,6 +72,21 @@ export async function claimDataFolder(folder: string, migrations = MIGRATIONS): 
 }
 
 /**
+ * Makes the folder ready for a process that owns nothing in it and takes no lock: another one may own the repositories.
+ * @throws not-ready, in one line: an older layout that its owner has not brought up to date yet, and as `claimDataFolder`
+ */
+export async function shareDataFolder(folder: string, migrations = MIGRATIONS): Promise<void> {
+  makeFolder(folder);
+  refuseForeign(folder, migrations);
+  const format = formatOf(folder);
+  // an owner that starts at the same time writes the same into a new folder
+  if (format === undefined) return await bringUpToDate(folder, migrations);
+  if (format === newestFormat(migrations)) return;
+  using _lock = lockDataFolder(folder);
+  await bringUpToDate(folder, migrations);
+}
+
+/**
  * Takes the lock alone, in a folder that exists.
  * @throws not-ready when another process holds it
  */

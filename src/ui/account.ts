@@ -3,13 +3,16 @@ import { type Html, type HtmlValue, html } from './html.ts';
 import { hiddenFields, layout } from './layout.ts';
 import { describeModule, formatSize } from './words.ts';
 
+type StoredModule = { module: string; documents: number; bytes: number };
+
 export type AccountPage = {
   name: string;
   isAdmin: boolean;
   /** what the user types into apps, `alice@example.com` */
   address: string;
-  modules: readonly { module: string; documents: number; bytes: number }[];
-  usage: { documents: number; bytes: number };
+  /** undefined, like `usage`: storage is another process's, and nothing is told of it */
+  modules: readonly StoredModule[] | undefined;
+  usage: { documents: number; bytes: number } | undefined;
   quotaBytes: number | undefined;
   signOutToken: string;
 };
@@ -31,14 +34,23 @@ ${page.isAdmin && html`<p class="soft">You administer this server.</p>`}
 </ol>
 <p class="soft small">Looking for one? There is a list at <a href="https://remotestorage.io/apps/" rel="noreferrer">remotestorage.io</a>.</p>
 </section>
-<section class="card" aria-labelledby="stored">
-<h2 id="stored">What you store</h2>
-${stored(page)}
-</section>`,
+${stored(page)}`,
   });
 }
 
 function stored({ modules, usage, quotaBytes }: AccountPage): HtmlValue {
+  if (modules === undefined || usage === undefined) return undefined;
+  return html`<section class="card" aria-labelledby="stored">
+<h2 id="stored">What you store</h2>
+${storedModules(modules, usage, quotaBytes)}
+</section>`;
+}
+
+function storedModules(
+  modules: readonly StoredModule[],
+  usage: { documents: number; bytes: number },
+  quotaBytes: number | undefined,
+): Html {
   if (modules.length === 0) {
     return html`<p class="soft">Nothing yet. The first app that you connect makes a folder of its own here.</p>
 ${quotaBytes !== undefined && html`<p class="soft small">You may store up to ${formatSize(quotaBytes)}.</p>`}`;
@@ -52,7 +64,7 @@ ${modules.map(moduleRow)}</tbody>
 ${quotaBytes !== undefined && html`<p class="soft small">You use ${formatSize(usage.bytes)} of ${formatSize(quotaBytes)}.</p>`}`;
 }
 
-function moduleRow({ module, documents, bytes }: AccountPage['modules'][number]): Html {
+function moduleRow({ module, documents, bytes }: StoredModule): Html {
   return html`<tr><th scope="row">${describeModule(module)}</th><td class="number">${documents.toLocaleString('en')}</td><td class="number">${formatSize(bytes)}</td></tr>
 `;
 }
