@@ -19,6 +19,7 @@ import type { Log } from './log.ts';
 import { answerCommand } from './storage/commands.ts';
 import { claimDataFolder, partsOf, shareDataFolder } from './storage/data-folder.ts';
 import { openStore, type Store } from './storage/open-store.ts';
+import { recentWritesIn } from './storage/recent-writes.ts';
 
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
@@ -153,7 +154,7 @@ function openPages(role: RoleOptions, store: Store | undefined): Promise<Pages> 
   const given = <T>(value: T | 'none') => (value === 'none' ? undefined : value);
   return buildPages({
     ...{ accounts, log, now, isReady, randomBytes },
-    storage: store?.storage,
+    storage: store && { ...store.storage, recentWrites: recentWritesIn(store.storage) },
     config: {
       ...namesIn(config),
       singleUser: config.singleUser,

@@ -25,15 +25,20 @@ export type TestPagesOptions = {
   /** accounts to make, each with PASSWORD; alice when nothing is said */
   users?: readonly string[];
   config?: PagesSettings;
-  storage?: StoredAmounts;
+  /** what is not given stores nothing */
+  storage?: Partial<StoredAmounts>;
 };
 
-const NOTHING_STORED: StoredAmounts = { usage: () => ({ bytes: 0, documents: 0 }), modules: () => [] };
+const NOTHING_STORED: StoredAmounts = {
+  usage: () => ({ bytes: 0, documents: 0 }),
+  modules: () => [],
+  recentWrites: async () => ({ byApp: new Map(), unreadable: [] }),
+};
 
 export async function openTestPages({
   users = ['alice'],
   config = { port: 8000 },
-  storage = NOTHING_STORED,
+  storage = {},
 }: TestPagesOptions = {}): Promise<TestPages> {
   const folder = mkdtempSync(join(tmpdir(), 'gitstead-pages-'));
   const clock = { time: Date.UTC(2030, 0, 1) };
@@ -45,7 +50,14 @@ export async function openTestPages({
   for (const name of users) {
     await accounts.users.create({ name: name as UserName, password: PASSWORD, isAdmin: false });
   }
-  const pages = await buildPages({ accounts, storage, log, config, randomBytes, now: () => clock.time });
+  const pages = await buildPages({
+    accounts,
+    storage: { ...NOTHING_STORED, ...storage },
+    log,
+    config,
+    randomBytes,
+    now: () => clock.time,
+  });
   return {
     pages,
     accounts,

@@ -195,12 +195,12 @@ describe('sessions', () => {
       const phone = await accounts.sessions.create(name, 'Safari on iOS');
       const laptop = await accounts.sessions.create(name, 'Firefox on Linux');
       const { id } = (await accounts.sessions.find(phone))!;
-      assert.equal(await accounts.sessions.endOne(bob, id), false);
-      assert.equal(await accounts.sessions.endOne(name, hashSecret(phone)), false);
-      assert.equal(await accounts.sessions.endOne(name, ''), false);
+      assert.equal(await accounts.sessions.endOne(bob, id), undefined);
+      assert.equal(await accounts.sessions.endOne(name, hashSecret(phone)), undefined);
+      assert.equal(await accounts.sessions.endOne(name, ''), undefined);
       assert.ok(await accounts.sessions.find(phone));
-      assert.equal(await accounts.sessions.endOne(name, id), true);
-      assert.equal(await accounts.sessions.endOne(name, id), false);
+      assert.equal((await accounts.sessions.endOne(name, id))?.browser, 'Safari on iOS');
+      assert.equal(await accounts.sessions.endOne(name, id), undefined);
       assert.equal(await accounts.sessions.find(phone), undefined);
       assert.ok(await accounts.sessions.find(laptop));
     }));
@@ -216,12 +216,17 @@ describe('sessions', () => {
       ];
       const others = await accounts.sessions.create(bob, 'Chrome on Android');
       const { id } = (await accounts.sessions.find(kept))!;
-      assert.equal(await accounts.sessions.endOthers(name, id), 2);
-      assert.equal(await accounts.sessions.endOthers(name, id), 0);
+      const ended = await accounts.sessions.endOthers(name, id);
+      assert.deepEqual(ended.map(({ browser }) => browser).sort(), ['Edge on Windows', 'Firefox on Linux']);
+      assert.deepEqual(await accounts.sessions.endOthers(name, id), []);
       assert.ok(await accounts.sessions.find(kept));
       assert.ok(await accounts.sessions.find(others));
       for (const secret of gone) assert.equal(await accounts.sessions.find(secret), undefined);
-      assert.equal(await accounts.sessions.endOthers(bob, id), 1, 'a name of somebody else keeps nothing');
+      assert.equal(
+        (await accounts.sessions.endOthers(bob, id)).length,
+        1,
+        'a name of somebody else keeps nothing',
+      );
     }));
 
   test('a browser is known for the user who signed in, and for nobody else', () =>

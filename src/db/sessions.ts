@@ -35,10 +35,10 @@ export interface Sessions {
   end(secret: string): Promise<void>;
   /** Those of a user that are alive, the one used last first; at most 100. */
   list(user: UserName): Promise<Session[]>;
-  /** Ends the session of this user with this public name. @returns whether there was one */
-  endOne(user: UserName, id: string): Promise<boolean>;
-  /** Ends all sessions of this user but the one with this public name. @returns how many of them were alive */
-  endOthers(user: UserName, keptId: string): Promise<number>;
+  /** Ends the session of this user with this public name. @returns the one that is no more; undefined: there was none */
+  endOne(user: UserName, id: string): Promise<Session | undefined>;
+  /** Ends all sessions of this user but the one with this public name. @returns those that were alive */
+  endOthers(user: UserName, keptId: string): Promise<Session[]>;
   /** Remembers this browser for `user`. @returns the secret for its long-lived cookie */
   rememberBrowser(user: UserName): Promise<string>;
   /** Whether `user` signed in before in the browser that holds this secret. */
@@ -79,13 +79,13 @@ export function openSessions(
       const found = (await listAlive(db, user, now() - idleMs)).find(
         (row) => publicId(row.secret_hash) === id,
       );
-      if (!found) return false;
+      if (!found) return undefined;
       await db
         .deleteFrom('sessions')
         .where('secret_hash', '=', found.secret_hash)
         .where('user', '=', user)
         .execute();
-      return true;
+      return asSession(found);
     },
 
     async endOthers(user, keptId) {
@@ -94,7 +94,7 @@ export function openSessions(
       let query = db.deleteFrom('sessions').where('user', '=', user);
       if (kept) query = query.where('secret_hash', '!=', kept.secret_hash);
       await query.execute();
-      return alive.length - (kept ? 1 : 0);
+      return alive.filter((row) => row !== kept).map(asSession);
     },
 
     async rememberBrowser(user) {

@@ -116,7 +116,10 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   });
   registerLogin(app, { users, sessions, audit, forms, throttle: openThrottle(), log });
   registerSignup(app, { users, sessions, audit, forms, firstSecret });
-  registerAccount(app, { users, storage, forms, defaultQuotaBytes: config.defaultQuotaBytes });
+  registerAccount(app, {
+    ...{ users, sessions, grants, audit, storage, forms, log },
+    defaultQuotaBytes: config.defaultQuotaBytes,
+  });
   registerActivity(app, { users, audit, forms });
   await app.ready();
   return {

@@ -1,6 +1,7 @@
-// The signed-in home: who you are, the address to type into apps, what is stored, the way out.
+// The signed-in home: which apps may use the account, the address to type into apps, what is stored.
+import { type ConnectedApp, connectedApps, type TerminalToken, terminalTokens } from './account-apps.ts';
+import { accountLayout, type Done } from './account-layout.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
-import { hiddenFields, layout } from './layout.ts';
 import { describeModule, formatSize } from './words.ts';
 
 type StoredModule = { module: string; documents: number; bytes: number };
@@ -10,21 +11,30 @@ export type AccountPage = {
   isAdmin: boolean;
   /** what the user types into apps, `alice@example.com` */
   address: string;
+  apps: readonly ConnectedApp[];
+  tokens: readonly TerminalToken[];
+  /** modules whose history cannot be read now */
+  unreadable: readonly string[];
   /** undefined, like `usage`: storage is another process's, and nothing is told of it */
   modules: readonly StoredModule[] | undefined;
   usage: { documents: number; bytes: number } | undefined;
   quotaBytes: number | undefined;
   signOutToken: string;
+  done?: Done | undefined;
 };
 
 export function accountPage(page: AccountPage): Html {
-  return layout({
+  return accountLayout({
     title: `Account of ${page.name}`,
-    aside: html`<form method="post" action="/logout">${hiddenFields({ form: page.signOutToken })}<button class="quiet">Sign out</button></form>`,
+    path: '/account',
+    signOutToken: page.signOutToken,
+    done: page.done,
     content: html`<h1>Hello, ${page.name}</h1>
 ${page.isAdmin && html`<p class="soft">You administer this server.</p>`}
+${connectedApps(page.apps, page.unreadable)}
+${terminalTokens(page.tokens)}
 <section class="card" aria-labelledby="connect">
-<h2 id="connect">Connect an app</h2>
+<h2 id="connect">Connect ${page.apps.length === 0 ? 'an' : 'another'} app</h2>
 <p>Your address:</p>
 <p class="copy">${page.address}</p>
 <ol class="steps">

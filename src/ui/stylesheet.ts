@@ -1,6 +1,7 @@
 // The one style sheet, as text, so that a build has nothing to copy. Its address changes with its content, so
 // browsers may keep it for ever. Colours meet WCAG AA in both themes; there is no script and no inline style.
 import { hash } from 'node:crypto';
+import { ACCOUNT_STYLES } from './account-styles.ts';
 
 const COLOURS_LIGHT = `
   --page: #f6f5f1;
@@ -159,17 +160,19 @@ ol.steps li { margin-bottom: 0.35rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1.5rem; margin-top: 2rem; }
 .columns p { color: var(--soft); }
 .filter { display: flex; flex-wrap: wrap; align-items: center; gap: 0.6rem 0.75rem; margin: 0 0 1.5rem; }
-.filter label { font-weight: 600; }
+.filter label { flex: 0 0 auto; font-weight: 600; }
 .filter select { min-height: 2.9rem; padding: 0.5rem 0.8rem; border: 1px solid var(--field); border-radius: 9px; background: var(--page); color: var(--text); font: inherit; }
 h2.day { margin: 1.4rem 0 0.25rem; color: var(--soft); font-size: 0.9rem; }
 ul.events { list-style: none; margin: 0; padding: 0; }
 ul.events li { display: grid; grid-template-columns: 3.5rem 1fr; padding: 0.6rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 ul.events time { color: var(--soft); font-variant-numeric: tabular-nums; }
-ul.events .source { display: block; color: var(--soft); font-size: 0.9rem; }
 ul.events .warning div { color: var(--warn); font-weight: 600; }
+ul.events .source { display: block; color: var(--soft); font-size: 0.9rem; font-weight: 400; }
 .pager { display: flex; justify-content: space-between; gap: 1rem; margin-top: 1.25rem; }
 .pager a[rel="next"] { margin-left: auto; }
 @media (max-width: 30rem) {
+  .filter label { flex-basis: 100%; }
+  .filter select { flex: 1 1 8rem; min-width: 0; }
   .card { padding: 1.25rem; }
   th, td { padding-right: 0.4rem; }
   th.number, td.number { padding-left: 0.4rem; }
@@ -177,6 +180,7 @@ ul.events .warning div { color: var(--warn); font-weight: 600; }
   .hero { padding-top: 1rem; }
   .hero h1 { font-size: 1.8rem; }
 }
+${ACCOUNT_STYLES.trim()}
 @media (prefers-contrast: more) {
   :root { --line: var(--field); --soft: var(--text); }
 }

@@ -31,6 +31,11 @@ export function formatDay(time: number): string {
   });
 }
 
+/** `3 May 2030, 14:05 UTC` */
+export function formatMinute(time: number): string {
+  return `${formatDay(time)}, ${new Date(time).toISOString().slice(11, 16)} UTC`;
+}
+
 /** What a permission allows, as a sentence that begins a line. */
 export function describeScope({ module, level }: Scope): string {
   const verb = level === 'rw' ? 'Read and change' : 'Read';
@@ -40,4 +45,9 @@ export function describeScope({ module, level }: Scope): string {
 /** A module's name in a list: documents outside any folder are kept together under a name of their own. */
 export function describeModule(module: string): string {
   return module === ROOT_MODULE ? 'Documents outside any folder' : module;
+}
+
+/** Whether a host's name has letters beyond a–z: such a name can look like another one. */
+export function isInternational(hostname: string): boolean {
+  return hostname.split('.').some((label) => label.startsWith('xn--'));
 }
