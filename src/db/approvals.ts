@@ -97,7 +97,7 @@ export function openApprovals(
           transaction.selectFrom('approvals').selectAll(),
           keys,
         ).executeTakeFirst();
-        if (shown && faultOf(shown, now()) === undefined) {
+        if (shown && shown.used_at === null && shown.expires_at > now()) {
           return { code: makeCode(request.session, shown.nonce), isNew: false };
         }
         await ofRequest(transaction.deleteFrom('approvals'), keys).execute();
