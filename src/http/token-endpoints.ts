@@ -62,7 +62,13 @@ export function registerTokenEndpoints(
     if (revoked) {
       const { user, app, id } = revoked;
       log.info({ user, app, grant: id }, 'an app gave back its access');
-      await audit.record({ kind: 'app-revoked', user, app, detail: 'by the app', ...sourceOf(request) });
+      await audit.record({
+        kind: 'app-revoked',
+        user,
+        app,
+        detail: 'the app gave it back',
+        ...sourceOf(request),
+      });
     }
     return sendJson(reply, 200, {});
   });

@@ -24,7 +24,7 @@ export type ActivityEvent = {
   /** origin */
   app: string | undefined;
   detail: string;
-  /** address and browser; undefined: in the server's terminal */
+  /** address and browser; undefined: on the server itself, by a command or a file */
   client: string | undefined;
   browser: string | undefined;
 };
@@ -107,11 +107,11 @@ function sentence(event: ActivityEvent): HtmlValue {
     case 'signed-in':
       return html`Signed in ${from(event)}`;
     case 'sign-in-failed':
-      return html`A sign-in failed ${from(event)}${detail !== '' && `: ${detail}`}`;
+      return [html`A sign-in failed${detail !== '' && `: ${detail}`}`, sourceLine(event)];
     case 'signed-out':
       return html`Signed out ${from(event)}`;
     case 'session-ended':
-      return html`${detail === '' ? 'A browser' : detail} was signed out ${from(event)}`;
+      return [html`${detail === '' ? 'A browser' : detail} was signed out`, sourceLine(event)];
     case 'account-made':
       return html`The account was made ${from(event)}`;
     case 'account-removed':
@@ -128,7 +128,7 @@ function sentence(event: ActivityEvent): HtmlValue {
         sourceLine(event),
       ];
     case 'app-revoked':
-      return [html`The access of ${app} was ended${detail !== '' && ` ${detail}`}`, sourceLine(event)];
+      return [html`The access of ${app} was ended${detail !== '' && `: ${detail}`}`, sourceLine(event)];
     case 'code-reused':
       return [
         html`A one-time code for ${app} came a second time, so the access that it gave was ended${detail !== '' && `: ${detail}`}`,
@@ -148,19 +148,21 @@ function appName(origin: string | undefined): HtmlValue {
   return html`<strong>${origin.replace(/^https:\/\//, '')}</strong>`;
 }
 
-/** `to read your “notes” data, and to read and change your “contacts” data` */
-function permissions(scopes: string): string {
+/** `to read your “notes” data, and to read and change your “contacts” data`
+    @param detail scopes, and after a comma how else it came about */
+function permissions(detail: string): string {
+  const [scopes = '', ...others] = detail.split(', ');
   const parts = parseScopes(scopes)?.map(describeScope) ?? [`Do this: ${scopes}`];
-  return parts.map((part) => `to ${part.charAt(0).toLowerCase()}${part.slice(1)}`).join(', and ');
+  const all = parts.map((part) => `to ${part.charAt(0).toLowerCase()}${part.slice(1)}`).join(', and ');
+  return [all, ...others].join(', ');
 }
 
 function from({ client, browser }: ActivityEvent): string {
-  if (client === undefined) return 'in the server’s terminal';
+  if (client === undefined) return 'on the server itself';
   return `with ${browser ?? 'an unknown browser'} from ${client}`;
 }
 
 function sourceLine({ client, browser }: ActivityEvent): Html {
-  const text =
-    client === undefined ? 'In the server’s terminal' : `${browser ?? 'Unknown browser'}, ${client}`;
+  const text = client === undefined ? 'On the server itself' : `${browser ?? 'Unknown browser'}, ${client}`;
   return html`<span class="source">${text}</span>`;
 }

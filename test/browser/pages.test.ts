@@ -48,7 +48,7 @@ async function recordActivity({ accounts: { audit }, clock }: ServedPages): Prom
   await audit.record({ kind: 'token-made', user, detail: '*:r' });
   await audit.record({ kind: 'code-reused', user, app, ...away });
   clock.time = now + 86_400_000 + 7_260_000;
-  await audit.record({ kind: 'app-revoked', user, app, detail: 'by the app', ...at });
+  await audit.record({ kind: 'app-revoked', user, app, detail: 'the app gave it back', ...at });
   await audit.record({ kind: 'session-ended', user, detail: 'Safari on iOS', ...at });
   await audit.record({ kind: 'password-changed', user });
 }
