@@ -17,6 +17,8 @@ export type TestPages = AsyncDisposable & {
   pages: Pages;
   accounts: Accounts;
   clock: { time: number };
+  /** where accounts.db is, alone in its folder */
+  file: string;
   /** everything that was logged */
   log(): string;
 };
@@ -44,7 +46,8 @@ export async function openTestPages({
   const clock = { time: Date.UTC(2030, 0, 1) };
   const lines: string[] = [];
   const log = openLog('debug', { write: (line) => void lines.push(line) });
-  const accounts = await openAccounts(join(folder, 'accounts.db'), () => clock.time, {
+  const file = join(folder, 'accounts.db');
+  const accounts = await openAccounts(file, () => clock.time, {
     auditFailed: (error) => log.warn({ err: error }, 'the audit trail could not be written'),
   });
   for (const name of users) {
@@ -62,6 +65,7 @@ export async function openTestPages({
     pages,
     accounts,
     clock,
+    file,
     log: () => lines.join(''),
     async [Symbol.asyncDispose]() {
       await pages.close();

@@ -1,7 +1,7 @@
 // What happened to an account, in plain words: sign-ins, what apps were allowed, and what was ended. Newest first, by day.
 import { parseScopes } from '../protocol/scopes.ts';
+import { accountLayout } from './account-layout.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
-import { hiddenFields, layout } from './layout.ts';
 import { describeScope, formatDay } from './words.ts';
 
 export type ActivityEvent = {
@@ -49,11 +49,11 @@ const FILTERS: readonly (readonly [ActivityFilter, string])[] = [
 const WARNINGS: readonly ActivityEvent['kind'][] = ['sign-in-failed', 'code-reused', 'refresh-reused'];
 
 export function activityPage(page: ActivityPage): Html {
-  return layout({
+  return accountLayout({
     title: 'Activity',
-    aside: html`<form method="post" action="/logout">${hiddenFields({ form: page.signOutToken })}<button class="quiet">Sign out</button></form>`,
-    content: html`<p class="small"><a href="/account">Your account</a></p>
-<h1>Activity</h1>
+    path: '/account/activity',
+    signOutToken: page.signOutToken,
+    content: html`<h1>Activity</h1>
 <p class="soft">Who signed in to your account, and what apps were allowed. It is kept for a year. Times are in UTC.</p>
 <div class="card">
 <form method="get" action="/account/activity" class="filter">
