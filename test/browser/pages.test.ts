@@ -1,12 +1,16 @@
 // The pages in a real browser: by keyboard, without scripts, in both themes, on phone and desktop, and judged by
 // axe. Pictures of every page are left in test/screenshots/.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { authorizePath, PASSWORD } from '../open-test-pages.ts';
+import { parseApprovalCode } from '../../src/db/approvals.ts';
+import { formatGrantLine, grantHash } from '../../src/protocol/grants-file.ts';
+import { ALICE, authorizePath, PASSWORD } from '../open-test-pages.ts';
+import { connectEverything, recentWritesUntil } from './connected-account.ts';
 import { openChromium, type ServedPages, servePages } from './open-browser.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -59,6 +63,20 @@ async function signIn(page: Page, url: string): Promise<void> {
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.waitForURL(`${url}/account`);
+}
+
+/** The line that lets the pretended app have alice's notes. */
+function lineFor({ appUrl }: ServedPages): string {
+  const asker = { user: ALICE, app: appUrl, redirect: `${appUrl}/editor/` };
+  return formatGrantLine(grantHash(asker), { module: 'notes', level: 'rw' });
+}
+
+function temporaryFile(content: string): { path: string; write(text: string): void } & Disposable {
+  const folder = mkdtempSync(join(tmpdir(), 'gitstead-pages-'));
+  const path = join(folder, '.auth');
+  const write = (text: string) => writeFileSync(path, text);
+  write(content);
+  return { path, write, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** Presses Tab until `name` has the focus. */
@@ -158,11 +176,38 @@ test('“Not you?” leads to the choice of another account', async () => {
   await page.getByText('Account: bob@localhost').waitFor();
 });
 
+test('a yes in the terminal lets the waiting page go on, by Continue and by loading it again', async () => {
+  await using served = await servePages();
+  await using chromium = await openChromium({ javaScriptEnabled: false });
+  const page = await chromium.newPage();
+  await signIn(page, served.url);
+  for (const goOn of [
+    () => page.getByRole('link', { name: 'Continue' }).click(),
+    () => page.reload({ waitUntil: 'commit' }),
+  ]) {
+    await page.goto(served.url + requestPath(served));
+    await page.getByRole('link', { name: 'Continue' }).click();
+    await page.getByText('Not decided in the terminal yet').waitFor();
+    assert.deepEqual(await page.getByRole('button').allInnerTexts(), ['Allow', 'Deny']);
+    const command = (await page.locator('.terminal code').textContent()) ?? '';
+    const code = parseApprovalCode(command.replace('gitstead grant approve ', ''));
+    assert.equal(typeof (await served.accounts.approvals.approve(code!)), 'object');
+    await goOn();
+    await page.waitForURL(`${served.appUrl}/**`);
+    assert.match(page.url(), TOKEN_FRAGMENT);
+  }
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds no fault on any page in the ${colorScheme} theme, and no page is wider than a phone`, async () => {
     mkdirSync(SCREENSHOTS, { recursive: true });
     await using fresh = await servePages({ users: [] });
     await using served = await servePages({ users: ['alice', 'bob'], storage: STORED });
+    using grants = temporaryFile('');
+    await using listed = await servePages({ config: { grantsFile: grants.path } });
+    const recentWrites = recentWritesUntil(served.clock.time);
+    await using connected = await servePages({ storage: { ...STORED, recentWrites } });
+    await connectEverything(connected);
     await served.accounts.users.setQuota('alice', 2 ** 30);
     await using chromium = await openChromium({ colorScheme });
     const page = await chromium.newPage();
@@ -173,7 +218,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
       assert.deepEqual(await seriousFaults(page), [], name);
       for (const [size, viewport] of Object.entries(SIZES)) {
         await page.setViewportSize(viewport);
-        await page.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}-${size}.png`) });
+        const path = join(SCREENSHOTS, `${name}-${colorScheme}-${size}.png`);
+        await page.screenshot({ path, fullPage: true });
         const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
         assert.ok(width <= viewport.width, `${name} is ${width} pixels wide on ${size}`);
       }
@@ -197,6 +243,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await judge('sign-in-error');
     await signIn(page, served.url);
     await judge('account');
+    await visit('sessions-one', `${served.url}/account/sessions`);
+    await signIn(page, connected.url);
+    await judge('account-apps');
+    await page.getByRole('listitem').filter({ hasText: 'files.example' }).getByRole('button').click();
+    await judge('account-revoked');
+    await visit('sessions', `${connected.url}/account/sessions`);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).last().click();
+    await judge('sessions-ended');
     await recordActivity(served);
     await visit('activity', `${served.url}/account/activity`);
     await visit('activity-older', `${served.url}/account/activity?show=apps&before=1`);
@@ -210,6 +264,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
       scope: '*:r',
     };
     await visit('consent-look-alike', served.url + requestPath(served, lookAlike));
+    await visit('consent-waiting', served.url + requestPath(served, lookAlike));
+    await signIn(page, listed.url);
+    await visit('consent-unlisted', listed.url + requestPath(listed, { scope: 'notes:rw *:r' }));
+    grants.write(lineFor(listed));
+    await visit('consent-listed', listed.url + requestPath(listed));
+    grants.write('');
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await judge('consent-refused');
     await visit('choose-account', served.url + requestPath(served).replace('/alice/', '/'));
     await visit('sign-in-other', served.url + requestPath(served).replace('/alice/', '/bob/'));
     await visit('error', served.url + requestPath(served, { redirect_uri: 'http://evil.example/' }));
