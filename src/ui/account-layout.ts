@@ -7,7 +7,6 @@ const PAGES = [
   { href: '/account', name: 'Account' },
   { href: '/account/sessions', name: 'Browsers' },
   { href: '/account/activity', name: 'Activity' },
-  { href: '/account/activity', name: 'Activity' },
 ] as const;
 
 export type AccountPath = (typeof PAGES)[number]['href'];
