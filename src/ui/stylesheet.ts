@@ -165,6 +165,7 @@ ol.steps li { margin-bottom: 0.35rem; }
 h2.day { margin: 1.4rem 0 0.25rem; color: var(--soft); font-size: 0.9rem; }
 ul.events { list-style: none; margin: 0; padding: 0; }
 ul.events li { display: grid; grid-template-columns: 3.5rem 1fr; padding: 0.6rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+ul.events:last-child li:last-child { border-bottom: 0; padding-bottom: 0; }
 ul.events time { color: var(--soft); font-variant-numeric: tabular-nums; }
 ul.events .warning div { color: var(--warn); font-weight: 600; }
 ul.events .source { display: block; color: var(--soft); font-size: 0.9rem; font-weight: 400; }
