@@ -23,7 +23,7 @@ export function grantCommand(): Command {
 function approveCommand(): Command {
   const command = addDataOption(new Command('approve'))
     .description('let in the app that asks on the page which shows this code')
-    .argument('<code>', 'the code on that page, such as K7QM-3XRA')
+    .argument('<code>', 'the code on that page, such as K7QM-3XRN')
     .addOption(
       new Option(
         '--scope <scopes>',
@@ -50,7 +50,7 @@ function approveCommand(): Command {
         );
       });
     });
-  return addExample(command, 'gitstead grant approve K7QM-3XRA', 'gitstead grant approve K7QM-3XRA --yes');
+  return addExample(command, 'gitstead grant approve K7QM-3XRN', 'gitstead grant approve K7QM-3XRN --yes');
 }
 
 function listCommand(): Command {

@@ -66,7 +66,7 @@ export interface Approvals {
   list(): Promise<Approval[]>;
 }
 
-/** `k7qm 3xra` → `K7QM3XRA`; undefined when it cannot be a code. */
+/** `k7qm 3xrn` → `K7QM3XRN`; undefined when it cannot be a code. */
 export function parseApprovalCode(text: string): string | undefined {
   const code = text.replaceAll(/[\s-]/g, '').toUpperCase();
   return code.length === CODE_LENGTH && [...code].every((letter) => ALPHABET.includes(letter))
@@ -74,7 +74,7 @@ export function parseApprovalCode(text: string): string | undefined {
     : undefined;
 }
 
-/** `K7QM3XRA` → `K7QM-3XRA` */
+/** `K7QM3XRN` → `K7QM-3XRN` */
 export function formatApprovalCode(code: string): string {
   return `${code.slice(0, CODE_LENGTH / 2)}-${code.slice(CODE_LENGTH / 2)}`;
 }

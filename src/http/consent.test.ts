@@ -186,13 +186,16 @@ describe('with a file of grants', () => {
     const path = authorizePath({ scope: 'notes:rw *:r' });
     const page = await browser.get(path);
     assert.equal(page.status, 200);
-    assert.ok(page.body.includes(`${HASH} notes rw\n${HASH} root r</pre>`), page.body);
+    assert.ok(
+      page.body.includes(`<code>${HASH} notes rw</code>\n<code>${HASH} root r</code>\n</pre>`),
+      page.body,
+    );
     assert.deepEqual(buttonsOf(page), ['Deny']);
     assert.doesNotMatch(page.body, /grant approve/);
     assert.ok(!page.body.includes(folder), 'no path of this machine');
     write(`${HASH} root r`);
     const half = await browser.get(path);
-    assert.ok(half.body.includes(`>${HASH} notes rw</pre>`));
+    assert.ok(half.body.includes(`<pre class="lines"><code>${HASH} notes rw</code>\n</pre>`));
     write(`${HASH} root r`, `${HASH} notes rw`);
     assert.deepEqual(buttonsOf(await browser.get(path)), ['Allow', 'Deny']);
   });
@@ -207,7 +210,7 @@ describe('with a file of grants', () => {
     assert.equal(refused.status, 403);
     assert.equal(refused.location, '');
     assert.match(refused.body, /role="alert"/);
-    assert.ok(refused.body.includes(`${HASH} notes rw</pre>`));
+    assert.ok(refused.body.includes(`<code>${HASH} notes rw</code>`));
     assert.deepEqual(await accounts.grants.list(), []);
     const wider = authorizePath({ scope: 'notes:rw contacts:r' });
     write(`${HASH} notes rw`);

@@ -21,7 +21,7 @@ export type ConsentPage = {
   decidedBy:
     | {
         kind: 'user';
-        /** for the terminal, `K7QM-3XRA` */
+        /** for the terminal, `K7QM-3XRN` */
         code: string;
         /** the page was not shown before */
         isFirstTime: boolean;
@@ -42,7 +42,7 @@ export function consentPage(page: ConsentPage): Html {
     title: `Allow ${host}?`,
     narrow: true,
     content: html`<div class="card">
-<h1>Allow this app to use your storage?</h1>
+<h1>${page.decidedBy.kind === 'user' ? 'Allow this app to use your storage?' : 'This app cannot be allowed yet'}</h1>
 <div class="app"><span class="host">${host}</span><span class="address">${redirect.origin}${redirect.path}</span>${protocol === 'http:' && html`<span class="place">This app runs on this computer.</span>`}</div>
 ${isInternational(hostname) && html`<div class="notice warn"><p>The name of this app’s site is written with letters beyond a–z, shown here as <code>xn--</code>. Such a name can look like another one: make sure that you know it.</p></div>`}
 <h2>It wants to</h2>
@@ -74,12 +74,12 @@ function notListed(
   { formToken, againHref }: ConsentPage,
   { lines, wasRefused }: ConsentPage['decidedBy'] & { kind: 'file' },
 ): Html {
-  return html`<div class="notice warn listing"${wasRefused && html` role="alert"`}><p><strong>${wasRefused ? 'It was not allowed: this app is not listed.' : 'This app is not listed.'}</strong> This server lets in only what its file of grants lists (<code>auth.grantsFile</code>). To make Allow possible, add to that file:</p>
-<pre class="lines" tabindex="0">${lines.join('\n')}</pre></div>
+  return html`<div class="notice warn listing"${wasRefused && html` role="alert"`}><p>${wasRefused && html`<strong>It was not allowed.</strong> `}This server lets in only what its file of grants lists (<code>auth.grantsFile</code>). These lines are missing there:</p>
+<pre class="lines">${lines.map((line) => html`<code>${line}</code>\n`)}</pre></div>
 <form method="post">
 ${hiddenFields({ form: formToken })}
 <div class="choices">
-<a class="button" href="${againHref}">Continue</a>
+<a class="button" href="${againHref}">Try again</a>
 <button name="decision" value="deny" class="quiet">Deny</button>
 </div>
 </form>`;

@@ -62,7 +62,7 @@ const CONSENT = {
   address: 'alice@example.com',
   switchHref: '/oauth/authorize?a=1&b=2',
   againHref: '/oauth/alice/authorize?a=1&b=2',
-  decidedBy: { kind: 'user', code: 'K7QM-3XRA', isFirstTime: true },
+  decidedBy: { kind: 'user', code: 'K7QM-3XRN', isFirstTime: true },
 } as const;
 
 test('threat 2: the consent page shows scheme, host in punycode, port and path, and warns of look-alikes', () => {
@@ -86,7 +86,7 @@ test('the consent page names account and permissions, and has the buttons Allow 
 test('where lines are missing in the file of grants, the consent page shows them and has no Allow', () => {
   const decidedBy = { kind: 'file', lines: ['3f9c notes rw', '3f9c <b> r'], wasRefused: false } as const;
   const page = consentPage({ ...CONSENT, decidedBy }).toString();
-  assert.ok(page.includes('3f9c notes rw\n3f9c &lt;b&gt; r</pre>'));
+  assert.ok(page.includes('<code>3f9c notes rw</code>\n<code>3f9c &lt;b&gt; r</code>\n</pre>'));
   assert.deepEqual(
     [...page.matchAll(/<button[^>]*>([^<]*)<\/button>/g)].map((match) => match[1]),
     ['Deny'],

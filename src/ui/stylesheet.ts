@@ -142,8 +142,11 @@ ul.scopes li.everything::before { background: var(--warn); border-radius: 2px; t
 .account-line { display: flex; flex-wrap: wrap; gap: 0 0.75rem; justify-content: space-between; border-top: 1px solid var(--line); padding-top: 1rem; margin: 0; overflow-wrap: anywhere; }
 .copy { display: block; font: 600 1.1rem/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; background: var(--tint); border-radius: 9px; padding: 0.75rem 1rem; margin: 0 0 0.9rem; overflow-wrap: anywhere; user-select: all; -webkit-user-select: all; }
 .terminal { margin: 1.25rem 0 0; color: var(--soft); font-size: 0.875rem; }
+.terminal code { display: inline-block; }
 .listing { margin-top: 1.25rem; }
-pre.lines { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 0.85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; user-select: all; -webkit-user-select: all; }
+pre.lines { margin: 0; white-space: normal; font-size: 0.9rem; user-select: all; -webkit-user-select: all; }
+pre.lines code { display: block; padding-left: 2ch; text-indent: -2ch; }
+pre.lines code + code { margin-top: 0.5rem; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 0.92em; overflow-wrap: anywhere; }
 .table { overflow-x: auto; margin: 0; }
 table { border-collapse: collapse; width: 100%; }

@@ -137,7 +137,7 @@ test('a file of grants lets in what its lines cover; a line that goes ends it, a
   const file = join(server.dataFolder, 'apps.auth');
   const browser = await signIn(server, password);
   const page = await browser.get(REQUEST);
-  assert.ok(page.body.includes(`>${HASH} notes rw</pre>`), 'the page shows the line, also without a file');
+  assert.ok(page.body.includes(`>${HASH} notes rw</code>`), 'the page shows the line, also without a file');
   assert.equal((await browser.decide('allow')).status, 403);
   writeFileSync(file, `# apps of ann\n${HASH} notes rw\n`);
   const token = tokenIn((await browser.decide('allow')).location);
