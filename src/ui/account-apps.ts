@@ -3,7 +3,14 @@
 import type { Scope } from '../protocol/scopes.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { hiddenFields } from './layout.ts';
-import { describeModule, describeScope, formatDay, formatMinute, isInternational } from './words.ts';
+import {
+  describeModule,
+  describeScope,
+  formatCount,
+  formatDay,
+  formatMinute,
+  isInternational,
+} from './words.ts';
 
 export type ConnectedApp = {
   /** origin, its host in punycode */
@@ -95,24 +102,24 @@ ${writes.length === 0 ? html`<p class="soft">Nothing.</p>` : html`<ul class="wri
 }
 
 function writeItem({ path, kind, time }: AppWrite): Html {
-  return html`<li><span class="path">${path}</span> <span class="when">${kind === 'DELETE' && 'Deleted, '}<time datetime="${new Date(time).toISOString()}">${formatMinute(time)}</time></span></li>
+  return html`<li><span class="path">${path}</span> <span class="when">${kind === 'DELETE' && 'Deleted '}<time datetime="${new Date(time).toISOString()}">${formatMinute(time)}</time></span></li>
 `;
 }
 
 type Facts = Pick<ConnectedApp, 'since' | 'lastUsedAt' | 'endsAt'> & { times?: number };
 
 function facts({ since, lastUsedAt, endsAt, times = 1 }: Facts): Html {
-  return html`<dl class="facts">
-<div><dt>Allowed</dt><dd>${times > 1 && `${times.toLocaleString('en')} times `}since ${formatDay(since)}</dd></div>
-<div><dt>Used</dt><dd>${lastUsedAt === undefined ? 'never used' : `last on ${formatDay(lastUsedAt)}`}</dd></div>
-${endsAt !== undefined && html`<div><dt>Ends</dt><dd>by itself on ${formatDay(endsAt)}</dd></div>\n`}</dl>`;
+  return html`<ul class="facts">
+<li>Allowed ${times > 1 && `${formatCount(times, 'time')} `}since ${formatDay(since)}</li>
+<li>${lastUsedAt === undefined ? 'Never used' : `Last used on ${formatDay(lastUsedAt)}`}</li>
+${endsAt !== undefined && html`<li>Ends by itself on ${formatDay(endsAt)}</li>\n`}</ul>`;
 }
 
 export function terminalTokens(tokens: readonly TerminalToken[]): HtmlValue {
   if (tokens.length === 0) return undefined;
   return html`<section class="card" aria-labelledby="tokens">
 <h2 id="tokens">Made in the terminal</h2>
-<p class="soft">Tokens for programs of yours. Whoever has one may do what stands beside it.</p>
+<p class="soft">For programs of yours. Whoever has such a token may do what stands with it.</p>
 <ul class="entries">
 ${tokens.map(tokenEntry)}</ul>
 </section>`;

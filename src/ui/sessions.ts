@@ -30,9 +30,9 @@ export function sessionsPage({ browsers, endOthersToken, signOutToken, done }: S
   return accountLayout({
     ...{ title: 'Signed-in browsers', path: '/account/sessions', signOutToken, done },
     content: html`<h1>Signed-in browsers</h1>
-<p class="soft">Here you are signed in to this server. Sign out those that you do not know or no longer use. Apps stay connected: those you find under <a href="/account">Account</a>.</p>
+<p class="soft">You are signed in to this server in these browsers. Sign out what you do not know or no longer use. Apps stay connected: you find them under <a href="/account">Account</a>.</p>
 <section class="card" aria-label="Browsers">
-<ul class="entries">
+<ul class="entries compact">
 ${browsers.map(entry)}</ul>
 ${everywhereElse(browsers, endOthersToken)}
 </section>`,
@@ -43,10 +43,10 @@ function entry({ id, browser, since, lastUsedAt, isThis, formToken }: SignedInBr
   const name = `browser-${id}`;
   return html`<li class="entry${isThis && ' this'}">
 <div class="who"><h2 class="browser" id="${name}">${browser}${isThis && html` <span class="tag">This browser</span>`}</h2></div>
-<dl class="facts">
-<div><dt>Signed in</dt><dd>on ${formatDay(since)}</dd></div>
-<div><dt>Used</dt><dd>${isThis ? 'now' : `last on ${formatDay(lastUsedAt)}`}</dd></div>
-</dl>
+<ul class="facts">
+<li>Signed in on ${formatDay(since)}</li>
+<li>${isThis ? 'Used now' : `Last used on ${formatDay(lastUsedAt)}`}</li>
+</ul>
 <div class="actions">
 <form method="post" action="${END_SESSION_PATH}">${hiddenFields({ form: formToken, session: id })}<button class="quiet" aria-describedby="${name}">Sign out</button></form>
 </div>
@@ -58,5 +58,5 @@ function everywhereElse(browsers: readonly SignedInBrowser[], token: string): Ht
   if (!browsers.some(({ isThis }) => !isThis)) {
     return html`<p class="soft">You are signed in nowhere else.</p>`;
   }
-  return html`<form class="all" method="post" action="${END_OTHERS_PATH}">${hiddenFields({ form: token })}<button>Sign out everywhere else</button></form>`;
+  return html`<form class="all" method="post" action="${END_OTHERS_PATH}">${hiddenFields({ form: token })}<button class="quiet">Sign out everywhere else</button></form>`;
 }
