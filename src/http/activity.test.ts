@@ -38,6 +38,14 @@ async function submitWrong(browser: Browser, username: string, password = 'wrong
   assert.ok([401, 429].includes(answer.status), String(answer.status));
 }
 
+/** Sends the form of a page that leads to `action`, as it stands there. */
+async function sendForm(browser: Browser, path: string, action: string): Promise<void> {
+  const { body } = await browser.get(path);
+  const form = body.split('<form ').find((part) => part.includes(`action="${action}"`));
+  assert.ok(form, `${path} has a form that leads to ${action}`);
+  assert.equal((await browser.post(action, hiddenFields(`<form ${form}`))).status, 303);
+}
+
 describe('the audit trail', () => {
   test('tells of signing in and out, from where and with what', async () => {
     await using world = await openTestPages();
@@ -85,18 +93,22 @@ describe('the audit trail', () => {
     assert.deepEqual(await eventsOf(world), []);
   });
 
-  test('tells what apps were allowed and denied, and what was ended on a page', async () => {
+  test('tells what apps were allowed and denied, and what was ended on the pages of an account', async () => {
     await using world = await openTestPages();
+    await openBrowser(world).signIn();
     const browser = openBrowser(world);
     await browser.signIn();
     await browser.submit(authorizePath(), { decision: 'deny' });
     await browser.submit(authorizePath({ scope: 'notes:rw contacts:r' }), { decision: 'allow' });
     const form = hiddenFields((await browser.get(authorizePath())).body);
     await browser.post(authorizePath(), { ...form, decision: 'perhaps' });
+    await sendForm(browser, '/account', '/account/apps/revoke');
+    await sendForm(browser, '/account/sessions', '/account/sessions/end-others');
+    await browser.submit('/account', {});
     assert.deepEqual(await eventsOf(world), [
-      'signed-in -',
-      `app-denied ${NOTES}`,
+      ...['signed-in -', 'signed-in -', `app-denied ${NOTES}`],
       `app-allowed ${NOTES} notes:rw contacts:r`,
+      ...[`app-revoked ${NOTES}`, 'session-ended - Unknown browser', 'signed-out -'],
     ]);
   });
 
