@@ -42,7 +42,7 @@ export function registerLogin(
     // without the name: people type passwords into the wrong field
     if (user instanceof Error || user === undefined) {
       log.info({ client: request.origin.client }, 'a sign-in failed');
-      await recordFailure(request, username, user);
+      await recordFailure(options, request, username, user);
     }
     if (user instanceof Error) return sendSignIn(request, reply, forms, { next, username, error: user });
     if (user === undefined) return sendSignIn(request, reply, forms, { next, username, error: 'wrong' });
@@ -73,19 +73,20 @@ export function registerLogin(
     if (user !== undefined) await audit.record({ kind: 'signed-out', user, ...sourceOf(request) });
     return redirectWithin(reply, '/');
   });
+}
 
-  /** The trail names an account that exists, never what was typed. A form that is none of ours was no guess. */
-  async function recordFailure(
-    request: FastifyRequest,
-    username: string,
-    error: GitsteadError | undefined,
-  ): Promise<void> {
-    if (error !== undefined && error.code !== 'too-many') return;
-    const user = (await users.find(username))?.name;
-    if (user === undefined) return;
-    const detail = error === undefined ? 'wrong password' : 'too many wrong passwords before';
-    await audit.record({ kind: 'sign-in-failed', user, detail, ...sourceOf(request) });
-  }
+/** The trail names an account that exists, never what was typed. A form that is none of ours was no guess. */
+async function recordFailure(
+  { users, audit }: { users: Users; audit: Audit },
+  request: FastifyRequest,
+  username: string,
+  error: GitsteadError | undefined,
+): Promise<void> {
+  if (error !== undefined && error.code !== 'too-many') return;
+  const user = (await users.find(username))?.name;
+  if (user === undefined) return;
+  const detail = error === undefined ? 'wrong password' : 'too many wrong passwords before';
+  await audit.record({ kind: 'sign-in-failed', user, detail, ...sourceOf(request) });
 }
 
 /** The page that asks which account comes before the choice, so whoever signed in is the choice. */
