@@ -21,22 +21,17 @@ const FIRST_ACCOUNT = 'create the first account';
 export const NAME_RULE =
   'This name cannot be used. Take lower-case letters, digits, dots, dashes and underscores, up to 63, and begin with a letter or a digit.';
 
-export function registerSignup(
-  app: FastifyInstance,
-  {
-    users,
-    sessions,
-    audit,
-    forms,
-    firstSecret,
-  }: {
-    users: Users;
-    sessions: Sessions;
-    audit: Audit;
-    forms: Forms;
-    firstSecret: string | undefined;
-  },
-): void {
+export type SignupOptions = {
+  users: Users;
+  sessions: Sessions;
+  audit: Audit;
+  forms: Forms;
+  /** of the link; undefined: there was an account already */
+  firstSecret: string | undefined;
+};
+
+export function registerSignup(app: FastifyInstance, options: SignupOptions): void {
+  const { users, sessions, audit, forms, firstSecret } = options;
   app.get('/signup', async (request, reply) => {
     await checkLink(request);
     return sendFirstAccount(request, reply, '');

@@ -62,13 +62,8 @@ export function registerTokenEndpoints(
     if (revoked) {
       const { user, app, id } = revoked;
       log.info({ user, app, grant: id }, 'an app gave back its access');
-      await audit.record({
-        kind: 'app-revoked',
-        user,
-        app,
-        detail: 'the app gave it back',
-        ...sourceOf(request),
-      });
+      const detail = 'the app gave it back';
+      await audit.record({ kind: 'app-revoked', user, app, detail, ...sourceOf(request) });
     }
     return sendJson(reply, 200, {});
   });
