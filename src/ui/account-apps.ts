@@ -72,7 +72,7 @@ function appEntry(entry: ConnectedApp, index: number): Html {
 <h3 id="${id}">${host}</h3>
 <p class="address">${entry.page}</p>
 ${protocol === 'http:' && html`<p class="hint">This app runs on your own computer.</p>`}
-${isInternational(hostname) && html`<p class="hint warning">Its name is written with letters beyond a–z, shown here as <code>xn--</code>.</p>`}
+${isInternational(hostname) && html`<p class="hint warning">Its name has letters beyond a to z, shown here as <code>xn--</code>. Such a name can look like another one.</p>`}
 </div>
 <div class="may">
 <h4>It may</h4>

@@ -4,7 +4,7 @@
 import type { Scope } from '../protocol/scopes.ts';
 import { type Html, html } from './html.ts';
 import { hiddenFields, layout } from './layout.ts';
-import { describeScope, formatDay } from './words.ts';
+import { describeScope, formatDay, isInternational } from './words.ts';
 
 export type ConsentPage = {
   formToken: string;
@@ -107,8 +107,4 @@ function differences(
     found.push(`then it was to: ${words(before.scopes).toLowerCase()}`);
   if (before.path !== undefined && before.path !== path) found.push(`it came from the page ${before.path}`);
   return found;
-}
-
-function isInternational(hostname: string): boolean {
-  return hostname.split('.').some((label) => label.startsWith('xn--'));
 }

@@ -56,7 +56,7 @@ function entry({ id, browser, since, lastUsedAt, isThis, formToken }: SignedInBr
 
 function everywhereElse(browsers: readonly SignedInBrowser[], token: string): HtmlValue {
   if (!browsers.some(({ isThis }) => !isThis)) {
-    return html`<p class="soft">You are signed in nowhere else.</p>`;
+    return html`<p class="soft all">You are signed in nowhere else.</p>`;
   }
   return html`<form class="all" method="post" action="${END_OTHERS_PATH}">${hiddenFields({ form: token })}<button class="quiet">Sign out everywhere else</button></form>`;
 }
