@@ -4,8 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TokenGrant } from '../src/db/tokens.ts';
 import { answerExpectation, answerParserError } from '../src/http/connection-errors.ts';
-import { originJudge } from '../src/http/request-origin.ts';
+import { type OriginSettings, originJudge } from '../src/http/request-origin.ts';
 import { type StorageHandlerOptions, storageHandler } from '../src/http/storage.ts';
+import type { CheckToken } from '../src/http/storage-access.ts';
 import { openLog } from '../src/log.ts';
 import { parseUserName } from '../src/protocol/paths.ts';
 import { parseScopes } from '../src/protocol/scopes.ts';
@@ -15,7 +16,11 @@ export type MemoryServerOptions = {
   limits?: Partial<StorageHandlerOptions['limits']>;
   now?: () => number;
   streamAboveBytes?: number;
-  trustedProxies?: readonly string[];
+  /** names and proxies */
+  origins?: OriginSettings;
+  queryTokens?: boolean;
+  /** asked instead of the tokens that are made here */
+  checkToken?: CheckToken;
   maxHeaderSize?: number;
 };
 
@@ -40,9 +45,10 @@ export async function openMemoryServer(options: MemoryServerOptions = {}): Promi
   const logged: string[] = [];
   const handle = storageHandler({
     storage,
-    checkToken: (token) => tokens.get(token),
+    checkToken: options.checkToken ?? ((token) => tokens.get(token)),
+    queryTokens: options.queryTokens,
     log: openLog('debug', { write: (line) => void logged.push(line) }),
-    judgeOrigin: originJudge({ trustedProxies: options.trustedProxies }, () => {}),
+    judgeOrigin: originJudge(options.origins ?? {}, () => {}),
     now,
     limits: { ...limits, documentBytes },
   });

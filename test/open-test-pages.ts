@@ -27,8 +27,8 @@ export type TestPagesOptions = {
   /** accounts to make, each with PASSWORD; alice when nothing is said */
   users?: readonly string[];
   config?: PagesSettings;
-  /** what is not given stores nothing */
-  storage?: Partial<StoredAmounts>;
+  /** what is not given stores nothing; `elsewhere`: another process has it */
+  storage?: Partial<StoredAmounts> | 'elsewhere';
 };
 
 const NOTHING_STORED: StoredAmounts = {
@@ -55,7 +55,7 @@ export async function openTestPages({
   }
   const pages = await buildPages({
     accounts,
-    storage: { ...NOTHING_STORED, ...storage },
+    storage: storage === 'elsewhere' ? undefined : { ...NOTHING_STORED, ...storage },
     log,
     config,
     randomBytes,

@@ -73,6 +73,15 @@ describe('threat 26: a Host header', () => {
     );
   });
 
+  test('on this computer serves no storage either, when storage has an origin of its own', () => {
+    const local = { storageUrl: 'http://127.0.0.1:8000' };
+    assert.equal(judge(local, { host: 'localhost:8000' }).serves, 'accounts');
+    assert.equal(judge(local, { host: 'localhost:8000' }).storageOrigin, 'http://127.0.0.1:8000');
+    assert.equal(judge(local, { host: '127.0.0.1:8000' }).serves, 'storage');
+    const ofStorage = { ...PUBLIC, loopbackServes: 'storage' as const };
+    assert.equal(judge(ofStorage, { host: 'localhost:8000' }).serves, 'storage');
+  });
+
   test('of the accounts’ domain serves discovery only', () => {
     const settings = { publicUrl: 'https://rs.example.com', addressHost: 'example.com' };
     assert.equal(judge(settings, { host: 'example.com' }).serves, 'discovery');
@@ -113,6 +122,24 @@ describe('threat 26: forwarded headers', () => {
     assert.equal(client('junk, , 2001:db8::1'), '2001:db8::1');
     assert.equal(client('10.0.0.7'), '10.0.0.1');
     assert.equal(client(''), '10.0.0.1');
+  });
+
+  test('tell whether a request was private: from this machine, or by https through a proxy of ours', () => {
+    const host = 'rs.example';
+    const far = { host, 'x-forwarded-for': '192.0.2.1' };
+    assert.equal(judge(settings, far, '10.0.0.1').isPrivate, true);
+    assert.equal(judge(settings, { ...far, 'x-forwarded-proto': 'http' }, '10.0.0.1').isPrivate, false);
+    assert.equal(judge(settings, { host }, '192.0.2.1').isPrivate, false);
+    assert.equal(judge(settings, { ...far, 'x-forwarded-proto': 'https' }, '192.0.2.1').isPrivate, false);
+    for (const here of ['127.0.0.1', '127.8.8.8', '::ffff:127.0.0.1', '::1']) {
+      assert.equal(judge({}, { host: 'localhost:8000' }, here).isPrivate, true, here);
+    }
+    assert.equal(
+      judge(settings, { ...far, 'x-forwarded-for': '127.0.0.1, 192.0.2.1' }, '::1').isPrivate,
+      true,
+    );
+    const plain = { publicUrl: 'http://rs.example', trustedProxies: ['10.0.0.1'] };
+    assert.equal(judge(plain, far, '10.0.0.1').isPrivate, false);
   });
 
   test('cannot make another host ours', () => {

@@ -26,6 +26,7 @@ export type Exchange = {
 export type Refusal = { error: GitsteadError; challenge: string };
 
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 const REALM = 'realm="remoteStorage"';
 
 /** What a request shows of a token: undefined where there is none, '' where it is no token. */
@@ -44,7 +45,7 @@ export function tokenOf(request: IncomingMessage, queryTokens: boolean): Shown |
   if (inQuery.length === 0) return { token: inHeader, inQuery: false };
   if (inQuery.length > 1 || header !== undefined) return severalTokens();
   if (request.method !== 'GET' && request.method !== 'HEAD') return { token: undefined, inQuery: true };
-  return { token: BEARER.exec(`bearer ${inQuery[0]}`)?.[1] ?? '', inQuery: true };
+  return { token: TOKEN.test(inQuery[0]!) ? inQuery[0] : '', inQuery: true };
 }
 
 function tokensInQuery(target: string): string[] {

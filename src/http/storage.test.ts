@@ -267,7 +267,11 @@ test('threat 27: an account has so many uploads at once; one more is told to com
 
 test('threat 25: who asks for too many public documents that do not exist sees none for a while, and nobody else is touched', async () => {
   let time = 1_000_000;
-  const options = { limits: { missesPerNetwork: 3 }, trustedProxies: ['127.0.0.1'], now: () => time };
+  const options = {
+    limits: { missesPerNetwork: 3 },
+    origins: { trustedProxies: ['127.0.0.1'] },
+    now: () => time,
+  };
   await withServer(options, async ({ put, send, token }) => {
     await put('/public/notes/there', 'x');
     const ask = (name: string, from: string, withToken?: string) =>
