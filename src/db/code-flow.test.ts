@@ -160,6 +160,16 @@ test('a grant that its app did not renew in time goes with the next one that is 
   assert.deepEqual(await grants.list(), []);
 });
 
+test('an app that is revoked cannot redeem a code that it was given before', async () => {
+  await using world = await opened();
+  const { codeFlow, grants } = world.accounts;
+  const code = await codeFlow.createCode(ALLOWED);
+  const other = await codeFlow.createCode({ ...ALLOWED, app: 'https://other.example' });
+  await grants.revokeApp(alice, ALLOWED.app);
+  assert.deepEqual(await codeFlow.redeem(code, PROOF), { refused: 'unknown' });
+  given(await codeFlow.redeem(other, PROOF));
+});
+
 test('a clock that jumps back or ahead ends only what has an end', async () => {
   await using world = await opened();
   const { codeFlow, tokens } = world.accounts;

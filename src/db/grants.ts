@@ -99,6 +99,13 @@ export function openGrants(db: Kysely<AccountsTables>, use: UseOfGrants, now: ()
     },
 
     async revokeApp(user, app) {
+      // a code that is on its way would make a new one
+      await db
+        .deleteFrom('codes')
+        .where('user', '=', user)
+        .where('app', '=', app)
+        .where('grant_id', 'is', null)
+        .execute();
       const result = await db
         .deleteFrom('grants')
         .where('user', '=', user)
