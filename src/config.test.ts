@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import {
   dataFolderOf,
   flagOf,
+  type GivenSettings,
   loadConfig,
   parseDuration,
   parseSize,
@@ -137,6 +138,49 @@ test('a public URL is an origin: a path, a query, a name or another scheme is re
       wrong,
     );
   }
+});
+
+test('roles, switches, files and the address of an accounts process are checked', () => {
+  const read = (flags: GivenSettings) => loadConfig(nowhere, flags, {});
+  assert.equal(read({}).role, 'all');
+  assert.equal(read({ role: 'storage' }).role, 'storage');
+  assert.match(
+    refusal(() => read({ role: 'both' })),
+    /--role: role: "both" is not one of all, accounts, storage/,
+  );
+  for (const text of [
+    'https://rs.example',
+    'http://localhost:8000',
+    'http://127.0.0.1/ask',
+    'http://[::1]:80',
+  ]) {
+    assert.ok(read({ introspect: text }).introspect, text);
+  }
+  for (const text of [
+    'http://rs.example',
+    'http://127.0.0.2',
+    'http://localhost.example',
+    'ftp://localhost',
+    'https://a:b@rs.example',
+    'https://rs.example/?x',
+    '127.0.0.1:8000',
+  ]) {
+    assert.match(
+      refusal(() => read({ introspect: text })),
+      /--introspect: introspect: /,
+    );
+  }
+  assert.equal(read({ introspectSecretFile: './secret' }).introspectSecretFile, resolve('secret'));
+  const queryTokens = (line: string) => loadConfig(withFile(`auth: { ${line} }`), {}, {})['auth.queryTokens'];
+  assert.equal(read({})['auth.queryTokens'], false);
+  assert.deepEqual(
+    ['on', 'true', 'off', 'false'].map((text) => queryTokens(`queryTokens: ${text}`)),
+    [true, true, false, false],
+  );
+  assert.match(
+    refusal(() => queryTokens('queryTokens: maybe')),
+    /is not on or off/,
+  );
 });
 
 test('addresses, networks, domains and account names are checked', () => {

@@ -442,3 +442,14 @@ test('threat 22: the new pages cannot be framed', async () => {
     assert.equal(headers['x-frame-options'], 'DENY');
   }
 });
+
+test('where storage is another process’s, the page tells of apps, and nothing of what is stored', async () => {
+  await using world = await openTestPages({ storage: 'elsewhere' });
+  await grant(world, { app: NOTES });
+  const browser = openBrowser(world);
+  await browser.signIn();
+  const page = await browser.get('/account');
+  assert.equal(page.status, 200);
+  assert.match(page.body, /notes\.example/);
+  assert.doesNotMatch(page.body, /What you store|Nothing yet|id="stored"/);
+});

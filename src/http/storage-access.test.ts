@@ -78,7 +78,7 @@ test('more than one token is 400, wherever they stand', () =>
 
 test('a bad token in the query is a bad token', () =>
   withQueryTokens(true, async ({ token, send }) => {
-    for (const text of ['', 'unknown', `${token}x`, '%00', `${token}%20`, 'a b']) {
+    for (const text of ['', 'unknown', `${token}x`, '%00', `${token}%20`, 'a+b']) {
       const reply = await send('GET', `/storage/alice/notes/a?access_token=${text}`);
       assert.equal(reply.status, 401, JSON.stringify(text));
       assert.match(challengeOf(reply), /error="invalid_token"/);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { openAccounts } from '../db/open-accounts.ts';
 import { parseUserName } from '../protocol/paths.ts';
-import { checkDataFolder, claimDataFolder, type Migration, partsOf } from './data-folder.ts';
+import { checkDataFolder, claimDataFolder, type Migration, partsOf, shareDataFolder } from './data-folder.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'gitstead-folder-'));
 after(() => rmSync(temporary, { recursive: true, force: true }));
@@ -93,6 +93,30 @@ test('a claim ends with its process, also on kill -9', async () => {
     await exit;
   }
   using _lock = await claimDataFolder(folder);
+});
+
+test('a process that owns nothing makes a folder or takes it as it is, beside its owner', async () => {
+  const folder = newPath();
+  await shareDataFolder(folder);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+  checkDataFolder(folder);
+  using _lock = await claimDataFolder(folder);
+  await shareDataFolder(folder);
+  await assert.rejects(shareDataFolder(made({ 'thesis.txt': '' })), { message: /holds thesis\.txt/ });
+  await assert.rejects(shareDataFolder(made({ format: '2\n' })), { message: /newer Gitstead/ });
+});
+
+test('a process that owns nothing brings an older layout up to date, but not under its owner', async () => {
+  const folder = newPath();
+  const ran: number[] = [];
+  const migrations = [{ to: 2, run: async () => void ran.push(2) }];
+  {
+    using _lock = await claimDataFolder(folder);
+    await assert.rejects(shareDataFolder(folder, migrations), { message: /in use by another/ });
+  }
+  await shareDataFolder(folder, migrations);
+  assert.deepEqual(ran, [2]);
+  (await claimDataFolder(folder, migrations)).release();
 });
 
 test('a newer or damaged format is refused in one line', async () => {

@@ -122,12 +122,13 @@ function inaccessible(error: NodeJS.ErrnoException): string {
 
 /** A folder of something else is never filled, and a half-made backup never served. */
 function refuseForeign(folder: string, migrations: readonly Migration[]): void {
+  // in this order: what another process makes meanwhile, it makes after the format
+  const foreign = firstForeign(folder);
   const format = formatOf(folder);
   if (format !== undefined) {
     refuseNewer(folder, format, migrations);
     return;
   }
-  const foreign = readdirSync(folder).find((name) => !HARMLESS.has(name) && !name.startsWith(STAGING_PREFIX));
   if (foreign === undefined) return;
   throw new GitsteadError(
     'not-ready',

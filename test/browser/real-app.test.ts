@@ -27,27 +27,49 @@ describe('two devices share notes', { concurrency: 2 }, () => {
   for (const [version, library] of Object.entries(VERSIONS)) {
     test(`through remoteStorage.js ${version}`, { timeout: 120_000 }, async (t) => {
       await using server = await spawnTestServer();
-      await using app = await serveApp(library);
-      await using first = await openDevice(app);
-      await using second = await openDevice(app);
-      const { password } = await server.createUser('alice');
-      const address = `alice@localhost:${server.port}`;
-      const world = { server, app, first, second, git: gitOf(t, server), address, password };
-
-      await denyTellsTheApp(world);
-      await aNoteTravels(world);
-      await aFileTravels(world);
-      await aReloadKeepsTheSession(world);
-      await aConflictLosesNothing(world);
-      await aKilledServerIsWaitedFor(world);
-      await deletionsTravel(world);
-      await publishedPagesAreForAll(world);
-      await disconnectingDeletesNothing(world);
-      await aRevokedAppIsTold(world);
-      for (const { scriptErrors } of [first, second]) assert.deepEqual(scriptErrors, []);
+      await shareNotes(t, server, library);
     });
   }
+
+  test('with accounts and storage in two processes, each at an origin of its own', {
+    timeout: 120_000,
+  }, async (t) => {
+    await using storage = await spawnTestServer({ settings: { role: 'storage' } });
+    await using accounts = await spawnTestServer({
+      settings: { role: 'accounts', storageUrl: `http://localhost:${storage.port}` },
+      dataFolder: storage.dataFolder,
+      checkAtEnd: false,
+    });
+    await shareNotes(t, storage, VERSIONS['2.0.0-beta.10'], accounts.port);
+  });
 });
+
+/** @param port of the accounts, if not the server's own */
+async function shareNotes(
+  t: TestContext,
+  server: SpawnedServer,
+  library: string,
+  port = server.port,
+): Promise<void> {
+  await using app = await serveApp(library);
+  await using first = await openDevice(app);
+  await using second = await openDevice(app);
+  const { password } = await server.createUser('alice');
+  const address = `alice@localhost:${port}`;
+  const world = { server, app, first, second, git: gitOf(t, server), address, password };
+
+  await denyTellsTheApp(world);
+  await aNoteTravels(world);
+  await aFileTravels(world);
+  await aReloadKeepsTheSession(world);
+  await aConflictLosesNothing(world);
+  await aKilledServerIsWaitedFor(world);
+  await deletionsTravel(world);
+  await publishedPagesAreForAll(world);
+  await disconnectingDeletesNothing(world);
+  await aRevokedAppIsTold(world);
+  for (const { scriptErrors } of [first, second]) assert.deepEqual(scriptErrors, []);
+}
 
 async function denyTellsTheApp({ server, app, first, address, password }: World): Promise<void> {
   await first.connect(address);

@@ -157,6 +157,16 @@ async function eachServesItsOwn({ accounts, storage }: Two, token: string): Prom
   assert.equal(await statusOf(`${storage.baseUrl}/storage/ann/notes/a`, { method: 'OPTIONS' }), 204);
 }
 
+test('both may start at once on a new folder', { timeout: 60_000 }, async () => {
+  const dataFolder = join(temporary, 'new');
+  const settings = { role: 'accounts', storageUrl: 'https://data.example' };
+  const started = await Promise.all([
+    spawnTestServer({ settings: { role: 'storage' }, dataFolder }),
+    spawnTestServer({ settings, dataFolder, checkAtEnd: false }),
+  ]);
+  for (const server of started.toReversed()) await server.close();
+});
+
 test('by introspection a token works, and ends within 10 s of its revocation', {
   timeout: 60_000,
 }, async (t) => {
