@@ -1,13 +1,16 @@
 // Accounts and storage as two real processes: on one data folder, and on two with introspection between them. When the
 // accounts process is gone or hangs, storage says 503 to tokens that it does not know, and never 401.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, type TestContext, test } from 'node:test';
 import { openAccounts } from '../../src/db/open-accounts.ts';
 import { partsOf } from '../../src/storage/data-folder.ts';
-import { type SpawnedServer, spawnTestServer } from '../open-test-server.ts';
+import { openTestServer, type SpawnedServer, spawnTestServer } from '../open-test-server.ts';
 import { gitstead } from './gitstead.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'gitstead-roles-'));
@@ -28,9 +31,9 @@ async function openOnOneFolder(): Promise<Two> {
   return together(accounts, storage);
 }
 
-/** Each on a folder of its own; `silent`: what goes wrong on purpose is not printed. */
+/** Each on a folder of its own. */
 async function openWithIntrospection(): Promise<Two> {
-  // where storage is, apps are told by the accounts process: here nobody asks it
+  // the port of the storage is not known yet, and nobody here asks where it is
   const accounts = await spawnTestServer({
     settings: { role: 'accounts', storageUrl: 'https://data.example', introspectSecretFile: secretFile },
   });
@@ -39,7 +42,7 @@ async function openWithIntrospection(): Promise<Two> {
       role: 'storage',
       introspect: accounts.baseUrl,
       introspectSecretFile: secretFile,
-      'log.level': 'silent',
+      'log.level': 'silent', // what goes wrong on purpose
     },
   });
   return together(accounts, storage);
@@ -157,6 +160,45 @@ async function eachServesItsOwn({ accounts, storage }: Two, token: string): Prom
   assert.equal(await statusOf(`${storage.baseUrl}/storage/ann/notes/a`, { method: 'OPTIONS' }), 204);
 }
 
+test('one process with a storage URL serves each part at its own name only', async () => {
+  await using server = await openTestServer({
+    settings: { publicUrl: 'https://rs.example', storageUrl: 'https://data.example' },
+  });
+  await server.createUser('ann');
+  const token = await server.createToken('ann', 'notes:rw');
+  const ask = async (host: string, path: string) => {
+    const headers = { host, authorization: `Bearer ${token}` };
+    const asked = request({ port: server.port, host: '127.0.0.1', path, headers }).end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    return { status: response.statusCode, body: await text(response) };
+  };
+  assert.equal((await ask('data.example', '/storage/ann/notes/')).status, 200);
+  assert.equal((await ask('rs.example', '/login')).status, 200);
+  for (const host of ['rs.example', `localhost:${server.port}`]) {
+    const { status, body } = await ask(host, '/storage/ann/notes/');
+    assert.deepEqual([status, /https:\/\/data\.example/.test(body)], [421, true], host);
+  }
+  for (const path of [
+    '/',
+    '/login',
+    '/oauth/ann/authorize',
+    '/.well-known/webfinger?resource=acct:ann@rs.example',
+  ]) {
+    assert.equal((await ask('data.example', path)).status, 421, path);
+  }
+  const { body } = await ask('rs.example', '/.well-known/webfinger?resource=acct:ann@rs.example');
+  assert.equal(JSON.parse(body).links[0].href, 'https://data.example/storage/ann');
+  const printed = await gitstead(['webfinger', 'ann'], {
+    data: server.dataFolder,
+    env: { GITSTEAD_PUBLIC_URL: 'https://rs.example', GITSTEAD_STORAGE_URL: 'https://data.example' },
+  });
+  assert.deepEqual(
+    JSON.parse(printed.stdout),
+    JSON.parse(body),
+    'the record to publish elsewhere is the same',
+  );
+});
+
 test('both may start at once on a new folder', { timeout: 60_000 }, async () => {
   const dataFolder = join(temporary, 'new');
   const settings = { role: 'accounts', storageUrl: 'https://data.example' };
@@ -183,6 +225,11 @@ test('by introspection a token works, and ends within 10 s of its revocation', {
   const [grant] = await opened.grants.list('ann');
   await opened.grants.revoke(grant!.id);
   await becomes(t, () => readAs(two, token), 401, [200]);
+
+  for (const { dataFolder } of [accounts, two.storage]) {
+    const removed = await gitstead(['user', 'remove', 'ann', '--yes'], { data: dataFolder });
+    assert.deepEqual([removed.code, removed.stderr], [0, ''], 'the account here, the documents there');
+  }
 });
 
 test('an accounts process that is killed or hangs is 503 and never 401, and when it is back all works', {
