@@ -90,7 +90,8 @@ type RoleOptions = {
  * @returns the file with the secret, if there is one
  * @throws bad-request
  */
-function checkRole({ role, introspect, introspectSecretFile, publicUrl, storageUrl }: Config) {
+function checkRole(config: Config) {
+  const { role, introspect, introspectSecretFile, publicUrl, storageUrl, addressHost } = config;
   if (introspect !== undefined && role !== 'storage') {
     throw new GitsteadError('bad-request', 'introspect is for a process with --role storage');
   }
@@ -104,6 +105,13 @@ function checkRole({ role, introspect, introspectSecretFile, publicUrl, storageU
     throw new GitsteadError(
       'bad-request',
       'a process with --role accounts must know where storage is: give its address with --storage-url',
+    );
+  }
+  const isApart = storageUrl !== undefined && storageUrl.origin !== publicUrl?.origin;
+  if (isApart && [publicUrl?.host, addressHost].includes(storageUrl.host)) {
+    throw new GitsteadError(
+      'bad-request',
+      `storageUrl names ${storageUrl.host}, which then could serve storage only: give storage a host of its own`,
     );
   }
   return introspectSecretFile;

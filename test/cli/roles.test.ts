@@ -267,6 +267,8 @@ test('settings of roles that make no sense together, and a secret that others ma
     [['--introspect', 'http://127.0.0.1:8000', '--introspect-secret-file', secretFile], 1, /--role storage/],
     [['--role', 'storage', '--introspect', 'http://127.0.0.1:8000'], 1, /--introspect-secret-file/],
     [['--role', 'storage', '--introspect', 'http://rs.example'], 2, /--introspect/],
+    [['--storage-url', 'https://a.example', '--address-host', 'a.example'], 1, /a host of its own/],
+    [['--storage-url', 'https://a.example', '--public-url', 'http://a.example'], 1, /a host of its own/],
     [['--role', 'both'], 2, /one of all, accounts, storage/],
     [['--introspect-secret-file', open], 1, /may be read by others/],
     [['--introspect-secret-file', join(temporary, 'nowhere')], 1, /cannot be read/],
