@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { AUDIT_KEPT_MS, type Audit, STRANGERS_ROWS_PER_HOUR } from './audit.ts';
+import { AUDIT_KEPT_MS, type Audit, OWN_ROWS_PER_HOUR, STRANGERS_ROWS_PER_HOUR } from './audit.ts';
 import { openAccounts } from './open-accounts.ts';
 
 const HOUR_MS = 3_600_000;
@@ -141,6 +141,26 @@ test('a flood of failed sign-ins leaves few rows, with their number, and hides n
   assert.equal((await details('alice')).length, others.length + 2);
   for (let count = 0; count < 50; count++) await audit.record({ kind: 'app-allowed', user: 'alice' });
   assert.equal((await audit.list({ kinds: ['app-allowed'], limit: 100 })).length, 50);
+});
+
+test('whoever is signed in cannot fill the trail either: each kind is bounded for each account and hour', async () => {
+  await using trail = await openTrail();
+  const { audit, clock } = trail;
+  const rows = async (user: string) => audit.list({ user, limit: 5000 });
+  for (const kind of ['app-allowed', 'app-denied'] as const) {
+    for (let count = 0; count < 2 * OWN_ROWS_PER_HOUR + 10; count++) {
+      await audit.record({ kind, user: 'alice', detail: 'notes:rw' });
+    }
+    const [last, before] = await rows('alice');
+    assert.equal(last?.detail, `notes:rw; ${2 * OWN_ROWS_PER_HOUR} in this hour`);
+    assert.equal(before?.detail, 'notes:rw');
+  }
+  assert.equal((await rows('alice')).length, 2 * (OWN_ROWS_PER_HOUR + 1));
+  await audit.record({ kind: 'app-allowed', user: 'bob' });
+  assert.equal((await rows('bob')).length, 1);
+  clock.time += HOUR_MS;
+  await audit.record({ kind: 'app-allowed', user: 'alice', detail: 'notes:rw' });
+  assert.equal((await rows('alice'))[0]?.detail, 'notes:rw', 'the next hour counts anew');
 });
 
 test('characters that make lines, move cursors or turn text around are written as numbers', async () => {

@@ -10,6 +10,8 @@ const DAY_MS = 86_400_000;
 export const AUDIT_KEPT_MS = 365 * DAY_MS;
 /** Of kinds that strangers can cause: so many rows for each account and hour, then one each time that their number doubled. */
 export const STRANGERS_ROWS_PER_HOUR = 20;
+/** The same bound for all other kinds: nobody can take rows out, so whoever is signed in must not add any number of them. */
+export const OWN_ROWS_PER_HOUR = 500;
 /** The longest list of scopes has some less. */
 const MAX_DETAIL_CHARACTERS = 9_000;
 const MAX_NAME_CHARACTERS = 300;
@@ -32,7 +34,7 @@ export const AUDIT_KINDS = [
 
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 
-/** Kinds that need no sign-in and can come in any number: their rows are bounded. */
+/** Kinds that need no sign-in: the bound on their rows is lower. */
 const BY_STRANGERS: readonly AuditKind[] = ['sign-in-failed', 'code-reused', 'refresh-reused'];
 
 /** From where something was done; a command in the server's terminal has neither. */
@@ -91,7 +93,7 @@ export function openAudit(
   now: () => number,
   failed: (error: unknown) => void,
 ): Audit {
-  const countOf = strangersCounter(now);
+  const countOf = hourlyCounter(now);
   let removedAt = Number.NEGATIVE_INFINITY;
 
   async function removeOld(): Promise<void> {
@@ -107,8 +109,8 @@ export function openAudit(
   return {
     async record(event) {
       try {
-        const count = BY_STRANGERS.includes(event.kind) ? countOf(`${event.kind} ${event.user}`) : 1;
-        if (!isWritten(count)) return;
+        const count = countOf(`${event.kind} ${event.user}`);
+        if (!isWritten(count, boundOf(event.kind))) return;
         await db
           .insertInto('audit')
           .values(rowOf(event, count, now()))
@@ -132,7 +134,7 @@ export function openAudit(
 }
 
 /** Counts what happens within an hour, in memory: of accounts that exist, so there is an end to it. */
-function strangersCounter(now: () => number): (what: string) => number {
+function hourlyCounter(now: () => number): (what: string) => number {
   const counts = new Map<string, number>();
   let hour = 0;
   return (what) => {
@@ -145,9 +147,13 @@ function strangersCounter(now: () => number): (what: string) => number {
   };
 }
 
-/** 1 to 20, 40, 80, 160 … */
-function isWritten(count: number): boolean {
-  return count <= STRANGERS_ROWS_PER_HOUR || Number.isInteger(Math.log2(count / STRANGERS_ROWS_PER_HOUR));
+function boundOf(kind: AuditKind): number {
+  return BY_STRANGERS.includes(kind) ? STRANGERS_ROWS_PER_HOUR : OWN_ROWS_PER_HOUR;
+}
+
+/** With a bound of 20: 1 to 20, 40, 80, 160 … */
+function isWritten(count: number, bound: number): boolean {
+  return count <= bound || Number.isInteger(Math.log2(count / bound));
 }
 
 function rowOf(
@@ -155,8 +161,7 @@ function rowOf(
   count: number,
   time: number,
 ): Insertable<AccountsTables['audit']> {
-  const text =
-    count > STRANGERS_ROWS_PER_HOUR ? `${detail === '' ? '' : `${detail}; `}${count} in this hour` : detail;
+  const text = count > boundOf(kind) ? `${detail === '' ? '' : `${detail}; `}${count} in this hour` : detail;
   const name = (value: string | undefined) =>
     value === undefined ? null : plainText(value, MAX_NAME_CHARACTERS);
   return {
