@@ -111,7 +111,7 @@ test('what is written as a line is read as the same scope', () => {
   for (const scope of parseScopes('notes:rw contacts:r *:rw a#b:r')!) {
     const { listed, faults } = parseGrantsFile(formatGrantLine(A, scope));
     assert.deepEqual(faults, []);
-    assert.deepEqual(listed.get(A), [scope]);
+    assert.deepEqual(linesOf(listed), [{ hash: A, scope }]);
   }
   assert.equal(formatGrantLine(A, { module: '*', level: 'rw' }), `${A} root rw`);
 });
@@ -120,4 +120,13 @@ test('lines taken apart and put together again are the same', () => {
   const { listed } = parseGrantsFile(`${A} notes r\n${A} notes rw\n${B} root r\n${A} contacts r`);
   assert.deepEqual(listedIn(linesOf(listed)), listed);
   assert.equal(linesOf(listed).length, 3);
+});
+
+test('thousands of lines of one hash are kept once each, with the wider level', () => {
+  const modules = Array.from({ length: 14_000 }, (_, number) => `m${number}`);
+  const lines = [...modules, ...modules].map((module, index) => `${A} ${module} ${index % 3 ? 'r' : 'rw'}`);
+  const { listed, faults } = parseGrantsFile(lines.join('\n'));
+  assert.deepEqual(faults, []);
+  assert.equal(linesOf(listed).length, modules.length);
+  assert.equal(missing(lines.join('\n'), 'm0:rw m1:rw m2:r m13999:r m14000:r'), 'm14000:r');
 });

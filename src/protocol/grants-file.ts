@@ -4,8 +4,10 @@ import { hash as digest } from 'node:crypto';
 import type { UserName } from './paths.ts';
 import { parseScopes, type Scope } from './scopes.ts';
 
-/** What the lines of each hash allow, each module once with the sum of its levels. */
-export type ListedGrants = ReadonlyMap<string, readonly Scope[]>;
+type Level = Scope['level'];
+
+/** What the lines of each hash allow: its modules, each with the sum of its levels. */
+export type ListedGrants = ReadonlyMap<string, ReadonlyMap<string, Level>>;
 
 /** A line that grants nothing. */
 export type LineFault = {
@@ -41,7 +43,7 @@ export function formatGrantLine(hash: string, { module, level }: Scope): string 
 
 /** Reads all lines. Empty ones, those that begin with `#`, and what follows a `#` after the third column are left out. */
 export function parseGrantsFile(text: string): { listed: ListedGrants; faults: readonly LineFault[] } {
-  const listed = new Map<string, readonly Scope[]>();
+  const listed = new Map<string, Map<string, Level>>();
   const faults: LineFault[] = [];
   for (const [index, line] of text
     .replace(/^\ufeff/, '')
@@ -51,7 +53,7 @@ export function parseGrantsFile(text: string): { listed: ListedGrants; faults: r
     if (columns.length === 0 || columns[0]!.startsWith('#')) continue;
     const read = readLine(columns);
     if (typeof read === 'string') faults.push({ line: index + 1, message: read });
-    else listed.set(read.hash, withScope(listed.get(read.hash) ?? [], read.scope));
+    else addLine(listed, read);
   }
   return { listed, faults };
 }
@@ -76,33 +78,31 @@ function readLine([hash = '', module = '', level = '', comment]: string[]): stri
 /** One line: what it allows to whom. */
 export type GrantLine = { hash: string; scope: Scope };
 
-/** Both together, each module once. */
-function withScope(scopes: readonly Scope[], added: Scope): readonly Scope[] {
-  const old = scopes.find(({ module }) => module === added.module);
-  if (!old) return [...scopes, added];
-  return old.level === 'rw' ? scopes : scopes.map((scope) => (scope === old ? added : scope));
+/** In place: a file may have thousands of lines of one hash. */
+function addLine(listed: Map<string, Map<string, Level>>, { hash, scope }: GrantLine): void {
+  const levels = listed.get(hash) ?? new Map<string, Level>();
+  if (levels.get(scope.module) !== 'rw') levels.set(scope.module, scope.level);
+  listed.set(hash, levels);
 }
 
 /** The lines one by one, those of a module added up. */
 export function linesOf(listed: ListedGrants): GrantLine[] {
-  return [...listed].flatMap(([hash, scopes]) => scopes.map((scope) => ({ hash, scope })));
+  return [...listed].flatMap(([hash, levels]) =>
+    [...levels].map(([module, level]) => ({ hash, scope: { module, level } })),
+  );
 }
 
 /** The reverse of linesOf. */
 export function listedIn(lines: readonly GrantLine[]): ListedGrants {
-  const listed = new Map<string, readonly Scope[]>();
-  for (const { hash, scope } of lines) listed.set(hash, withScope(listed.get(hash) ?? [], scope));
+  const listed = new Map<string, Map<string, Level>>();
+  for (const line of lines) addLine(listed, line);
   return listed;
 }
 
 /** The scopes that no line of this hash covers; none: all that is asked for may be given. */
 export function missingScopes(listed: ListedGrants, hash: string, asked: readonly Scope[]): readonly Scope[] {
-  const given = listed.get(hash) ?? [];
-  return asked.filter(
-    (scope) =>
-      !given.some(
-        ({ module, level }) =>
-          (module === '*' || module === scope.module) && (level === 'rw' || scope.level === 'r'),
-      ),
+  const levels = listed.get(hash);
+  return asked.filter(({ module, level }) =>
+    [levels?.get('*'), levels?.get(module)].every((given) => given !== 'rw' && given !== level),
   );
 }
