@@ -66,6 +66,7 @@ export async function spoolBlob(
   try {
     const size = await writeRaw(raw, source, limitBytes);
     const again = createReadStream(raw, { highWaterMark: READ_BYTES });
+    again.on('error', () => {}); // whoever reads it is told; who gave up before does not care
     try {
       return await spoolKnown(gitDir, again, size);
     } finally {

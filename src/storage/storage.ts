@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Index } from '../db/open-index.ts';
-import { asGitsteadError } from '../errors.ts';
+import { asGitsteadError, GitsteadError } from '../errors.ts';
 import { placeFile, STAGING_PREFIX, stagingPath, syncFolder } from '../git/durable.ts';
 import { OpenFiles } from '../git/object-store.ts';
 import { discardSpool, discardSpooledPack } from '../git/spool-pack.ts';
@@ -113,6 +113,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
   const room = openDiskRoom(options.dataFolder);
+  /** how often a user was removed: a body that was on its way meanwhile is nobody's */
+  const removalsOf = new Map<string, number>();
   let isClosing = false;
   const readIn = catchUpAll(onDisk);
 
@@ -179,8 +181,16 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       checkNames(path);
       const { type, precondition, author, quotaBytes } = request;
       room.check((request.length ?? 0) + engine.pendingBytes);
-      const openSpool = () => registry.ensure(path.user, moduleOf(path)).folder;
-      const body = await takeBody(request.body, request.length, documentLimit, openSpool);
+      const removals = removalsOf.get(path.user);
+      const isOwned = () => removalsOf.get(path.user) === removals;
+      const openSpool = () => {
+        if (!isOwned()) throw ownerRemoved();
+        return registry.ensure(path.user, moduleOf(path)).folder;
+      };
+      const body = await takeBody(request.body, request.length, documentLimit, openSpool).catch((error) => {
+        throw isOwned() ? error : ownerRemoved(error);
+      });
+      if (!isOwned()) throw ownerRemoved();
       let isKept = false;
       try {
         const result = await write(path, { precondition, author, quotaBytes, document: { type, body } });
@@ -248,6 +258,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     },
 
     async removeUser(user) {
+      removalsOf.set(user, (removalsOf.get(user) ?? 0) + 1);
       await storage.drain(user);
       await recovered.forget(user);
       await journal.settleAll();
@@ -320,6 +331,10 @@ function userFolders(repositoriesFolder: string): string[] {
 
 function moduleOf(path: DocumentPath): string {
   return path.segments.length === 1 ? ROOT_MODULE : path.segments[0];
+}
+
+function ownerRemoved(cause?: unknown): GitsteadError {
+  return new GitsteadError('token-needed', 'the account was removed meanwhile', { cause });
 }
 
 /** The path within the repository. */
