@@ -12,8 +12,16 @@ import { insertToken, removeExpired } from './tokens.ts';
 
 /** An app redeems its code at once. */
 const CODE_LIFE_MS = 60_000;
+/** What is long over is looked for so often. */
+const REMOVE_EVERY_MS = 3_600_000;
 /** How long a replay is still told from a code that never was. */
 const CODE_KEPT_MS = 86_400_000;
+
+/** Successors of one refresh token, and bearer tokens of one grant, that are kept: the newest. */
+const MAX_SUCCESSORS = 5;
+const MAX_TOKENS = 50;
+/** Beyond its end, a grant that no app has renewed is kept for so long: a clock that is wrong for a while ends nothing. */
+const STALE_GRANT_KEPT_MS = 365 * 86_400_000;
 
 /** What a code stands for: a user's click on Allow. */
 export type AllowedByCode = {
@@ -74,6 +82,8 @@ export function openCodeFlow(
   lives: CodeFlowLives,
   forget: () => void,
 ): CodeFlow {
+  let removedAt = Number.NEGATIVE_INFINITY;
+
   async function give(
     transaction: Kysely<AccountsTables>,
     grant: Pick<Selectable<AccountsTables['grants']>, 'id' | 'user' | 'app' | 'scopes'>,
@@ -98,12 +108,24 @@ export function openCodeFlow(
     };
   }
 
-  async function end(transaction: Kysely<AccountsTables>, grant: string): Promise<void> {
-    await transaction.deleteFrom('grants').where('id', '=', grant).execute();
+  /** Ends a grant of which something came a second time; there may be none any more. */
+  async function end(
+    transaction: Kysely<AccountsTables>,
+    grant: string,
+    { user, app }: { user: string; app: string | null },
+  ): Promise<Refused> {
+    const { numDeletedRows } = await transaction
+      .deleteFrom('grants')
+      .where('id', '=', grant)
+      .executeTakeFirstOrThrow();
+    if (numDeletedRows === 0n) return { refused: 'unknown' };
+    return { refused: 'reused', user: user as UserName, app: app ?? undefined };
   }
 
   /** Codes of long ago, and grants that no app has renewed in time. */
   async function removeStale(time: number): Promise<void> {
+    if (Math.abs(time - removedAt) < REMOVE_EVERY_MS) return;
+    removedAt = time;
     await db
       .deleteFrom('codes')
       .where('expires_at', '<', time - CODE_KEPT_MS)
@@ -111,7 +133,7 @@ export function openCodeFlow(
     const renewable = db
       .selectFrom('refresh_tokens')
       .select('grant_id')
-      .where('created_at', '>=', time - lives.refreshIdleMs);
+      .where('created_at', '>=', time - lives.refreshIdleMs - STALE_GRANT_KEPT_MS);
     await db.deleteFrom('grants').where('kind', '=', 'code').where('id', 'not in', renewable).execute();
   }
 
@@ -141,12 +163,11 @@ export function openCodeFlow(
           .where('code_hash', '=', hash)
           .executeTakeFirst();
         if (!row) return { refused: 'unknown' };
-        if (row.grant_id !== null) {
-          await end(transaction, row.grant_id);
-          return { refused: 'reused', user: row.user as UserName, app: row.app };
-        }
+        // a spent code stands in histories and logs: without proof it says nothing about who has it
         const isProven = row.redirect_uri === proof.redirectUri && row.challenge === proof.challenge;
-        if (!isProven || row.expires_at <= now()) return { refused: 'unknown' };
+        if (!isProven) return { refused: 'unknown' };
+        if (row.grant_id !== null) return end(transaction, row.grant_id, row);
+        if (row.expires_at <= now()) return { refused: 'unknown' };
         const { app, redirect } = row;
         const allowed = { user: row.user as UserName, app, redirect, scopes: storedScopes(row.scopes) };
         const id = await insertGrant(transaction, { ...allowed, kind: 'code' }, now(), randomBytes);
@@ -164,27 +185,25 @@ export function openCodeFlow(
         const row = await transaction
           .selectFrom('refresh_tokens')
           .innerJoin('grants', 'grants.id', 'refresh_tokens.grant_id')
-          .select(['grants.id', 'user', 'app', 'scopes', 'used_at', 'refresh_tokens.created_at'])
+          .select([
+            'grants.id',
+            'user',
+            'app',
+            'scopes',
+            'used_at',
+            'parent_hash',
+            'refresh_tokens.created_at',
+          ])
           .where('token_hash', '=', hash)
           .executeTakeFirst();
         if (!row) return { refused: 'unknown' };
         const idleSince = now() - lives.refreshIdleMs;
-        if (row.created_at < idleSince) {
-          if (row.used_at === null) await end(transaction, row.id);
-          return { refused: 'unknown' };
-        }
-        if (row.used_at !== null && (await isSuccessorUsed(transaction, hash))) {
-          await end(transaction, row.id);
-          return { refused: 'reused', user: row.user as UserName, app: row.app ?? undefined };
-        }
+        if (row.created_at < idleSince) return { refused: 'unknown' };
+        if (await isStolen(transaction, row, hash)) return end(transaction, row.id, row);
         if (scope !== undefined && scope !== row.scopes) return { refused: 'other-scope' };
         const used = transaction.updateTable('refresh_tokens').set({ used_at: now() });
         await used.where('token_hash', '=', hash).execute();
-        await transaction
-          .deleteFrom('refresh_tokens')
-          .where('grant_id', '=', row.id)
-          .where('created_at', '<', idleSince)
-          .execute();
+        await removeSpent(transaction, row.id, hash, idleSince);
         return give(transaction, row, hash);
       });
       forget();
@@ -193,12 +212,48 @@ export function openCodeFlow(
   };
 }
 
-async function isSuccessorUsed(db: Kysely<AccountsTables>, hash: string): Promise<boolean> {
-  const used = await db
+/**
+ * Whether somebody else has the same tokens: a used one comes again although a successor was used, or two successors of one are
+ * used. (Only one of two that were given for the same token can be the client's that lost an answer.)
+ */
+async function isStolen(
+  db: Kysely<AccountsTables>,
+  row: { id: string; used_at: number | null; parent_hash: string | null },
+  hash: string,
+): Promise<boolean> {
+  const usedOf = async (parent: string) =>
+    db
+      .selectFrom('refresh_tokens')
+      .select('token_hash')
+      .where('grant_id', '=', row.id)
+      .where('parent_hash', '=', parent)
+      .where('token_hash', '!=', hash)
+      .where('used_at', 'is not', null)
+      .executeTakeFirst();
+  if (row.used_at !== null) return (await usedOf(hash)) !== undefined;
+  return row.parent_hash !== null && (await usedOf(row.parent_hash)) !== undefined;
+}
+
+/** What a client that asks again and again leaves behind, and refresh tokens that lay too long. */
+async function removeSpent(
+  db: Kysely<AccountsTables>,
+  grant: string,
+  parent: string,
+  idleSince: number,
+): Promise<void> {
+  const ofGrant = db.deleteFrom('refresh_tokens').where('grant_id', '=', grant);
+  await ofGrant.where('created_at', '<', idleSince).execute();
+  const successors = db
     .selectFrom('refresh_tokens')
     .select('token_hash')
-    .where('parent_hash', '=', hash)
-    .where('used_at', 'is not', null)
-    .executeTakeFirst();
-  return used !== undefined;
+    .where('grant_id', '=', grant)
+    .where('parent_hash', '=', parent);
+  const newest = successors.orderBy('created_at', 'desc').limit(MAX_SUCCESSORS);
+  await ofGrant.where('parent_hash', '=', parent).where('token_hash', 'not in', newest).execute();
+  const tokens = db.selectFrom('tokens').select('token_hash').where('grant_id', '=', grant);
+  await db
+    .deleteFrom('tokens')
+    .where('grant_id', '=', grant)
+    .where('token_hash', 'not in', tokens.orderBy('expires_at', 'desc').limit(MAX_TOKENS))
+    .execute();
 }
