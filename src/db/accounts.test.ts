@@ -14,6 +14,7 @@ import { parseScopes } from '../protocol/scopes.ts';
 import { ACCOUNTS_MIGRATIONS } from './accounts-schema.ts';
 import { type Accounts, openAccounts } from './open-accounts.ts';
 import { hashSecret } from './secrets.ts';
+import { MAX_SAME_GRANTS } from './tokens.ts';
 
 const DAY_MS = 86_400_000;
 const PASSWORD = 'correct horse';
@@ -286,6 +287,43 @@ describe('tokens', () => {
       clock.time += 1;
       assert.equal(accounts.tokens.check(token), undefined);
       assert.deepEqual(await accounts.grants.list('alice'), []);
+    }));
+
+  test('allowing the same again and again ends the oldest of many, and nothing that differs', () =>
+    withAccounts(async ({ accounts, clock }) => {
+      const { tokens } = accounts;
+      const { name: alice } = await addUser(accounts, 'alice');
+      const { name: bob } = await addUser(accounts, 'bob');
+      const allowed = {
+        ...{ user: alice, app: 'https://notes.example', redirect: 'https://notes.example/app/' },
+        ...{ scopes: parseScopes('notes:rw')!, kind: 'implicit' as const },
+      };
+      const different = [
+        { ...allowed, user: bob },
+        { ...allowed, app: 'https://other.example' },
+        { ...allowed, redirect: 'https://notes.example/another/' },
+        { ...allowed, redirect: undefined },
+        { ...allowed, scopes: parseScopes('notes:r')! },
+        { ...allowed, kind: 'command-line' as const },
+      ];
+      const others: string[] = [];
+      for (const grant of different) others.push((await tokens.create(grant, undefined)).token);
+      const same: string[] = [];
+      for (let count = 0; count < MAX_SAME_GRANTS + 3; count++) {
+        clock.time++;
+        same.push((await tokens.create(allowed, undefined)).token);
+      }
+      const living = (list: string[]) => list.filter((token) => tokens.check(token) !== undefined);
+      assert.deepEqual(living(same), same.slice(3));
+      assert.deepEqual(living(others), others);
+      clock.time -= DAY_MS;
+      const { token } = await tokens.create(allowed, undefined);
+      assert.ok(tokens.check(token), 'also when the clock was set back');
+      assert.equal((await accounts.grants.list(alice)).length, MAX_SAME_GRANTS + different.length - 1);
+      for (let count = 0; count < MAX_SAME_GRANTS + 3; count++) {
+        await tokens.create({ ...allowed, kind: 'command-line' }, undefined);
+      }
+      assert.deepEqual(living(others), others, 'those of the command line are not counted');
     }));
 
   test('what another process changes is seen within 100 ms', () =>

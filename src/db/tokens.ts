@@ -2,6 +2,7 @@
 // token-check.ts.
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
+import { formatScopes } from '../protocol/scopes.ts';
 import type { AccountsTables } from './accounts-schema.ts';
 import { insertGrant, type NewGrant, type UseOfGrants } from './grants.ts';
 import { hashSecret, isSecret, makeSecret, type RandomBytes } from './secrets.ts';
@@ -9,9 +10,13 @@ import { openChecker, openLastUsed, type TokenGrant } from './token-check.ts';
 
 export type { TokenGrant };
 
+/** So many implicit grants for the same app, redirect address and scopes: more than anyone has devices. */
+export const MAX_SAME_GRANTS = 20;
+
 export interface Tokens {
   /**
-   * Makes a grant with the one token that it gives.
+   * Makes a grant with the one token that it gives. Of implicit grants the oldest like it ends when there are
+   * `MAX_SAME_GRANTS` already: allowing again and again adds no more.
    * @param expiresAt Unix milliseconds; undefined: never
    * @returns the token (43 characters of base64url; only its SHA-256 is kept) and the grant's id
    */
@@ -40,6 +45,7 @@ export function openTokens(
       const time = now();
       const made = await db.transaction().execute(async (transaction) => {
         await removeExpired(transaction, time);
+        if (grant.kind === 'implicit') await endOldestLike(transaction, grant);
         const id = await insertGrant(transaction, grant, time, randomBytes);
         return { id, token: await insertToken(transaction, id, expiresAt, randomBytes) };
       });
@@ -71,6 +77,27 @@ export async function insertToken(
   const row = { token_hash: hashSecret(token), grant_id: grant, expires_at: expiresAt ?? null };
   await db.insertInto('tokens').values(row).execute();
   return token;
+}
+
+/** Makes room for one more: done before it is added, so that a clock that was set back never ends the new one. */
+async function endOldestLike(db: Kysely<AccountsTables>, grant: NewGrant): Promise<void> {
+  await db
+    .deleteFrom('grants')
+    .where('id', 'in', (from) =>
+      from
+        .selectFrom('grants')
+        .select('id')
+        .where('user', '=', grant.user)
+        .where('kind', '=', grant.kind)
+        .where('app', 'is', grant.app ?? null)
+        .where('redirect', 'is', grant.redirect ?? null)
+        .where('scopes', '=', formatScopes(grant.scopes))
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(-1)
+        .offset(MAX_SAME_GRANTS - 1),
+    )
+    .execute();
 }
 
 /** Takes out expired tokens, and grants that gave only these: those by codes may be renewed. */
