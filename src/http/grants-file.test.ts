@@ -44,7 +44,7 @@ async function openWorld(content?: string) {
     look: () => file.look(),
     close: () => file.close(),
     logged: (level: number) => lines.filter((line) => line.level === level).map(({ msg }) => msg),
-    write: (text: string) => writeFileSync(path, text),
+    write: (text: string | Uint8Array) => writeFileSync(path, text),
     async missing(scopes: string): Promise<string[]> {
       return [...(await file.missingLines(ASKER, parseScopes(scopes)!))];
     },
@@ -254,6 +254,36 @@ describe('a file that is away', () => {
     );
     assert.deepEqual(await world.missing('notes:rw'), []);
     assert.ok(world.accounts.tokens.check(token));
+  });
+
+  test('or that is no text in UTF-8 is as good as away, and told as an error', async () => {
+    const line = `${HASH} notes rw\n`;
+    const broken: Record<string, Uint8Array> = {
+      'UTF-16': Buffer.from(line, 'utf16le'),
+      'UTF-16 with a mark': Buffer.from(`\ufeff${line}`, 'utf16le'),
+      'UTF-16 with a mark, big end first': Buffer.from(`\ufeff${line}`, 'utf16le').swap16(),
+      'zeros after a crash': Buffer.alloc(line.length),
+      'a NUL in a comment': Buffer.from('# a\0b\n'),
+      noise: Buffer.from([0x9f, 0xff, 0x0a, 0xc3]),
+    };
+    for (const [name, bytes] of Object.entries(broken)) {
+      await using world = await openWorld(line);
+      const token = await world.allow('notes:rw');
+      await world.settle();
+      world.write(bytes);
+      for (let times = 0; times < 2; times++) await world.settle();
+      assert.ok(world.accounts.tokens.check(token), name);
+      assert.deepEqual(await world.missing('notes:rw'), [], name);
+      assert.match(
+        world.logged(ERROR).join(),
+        /^[^,]* cannot be read: it is no text in UTF-8;[^,]*, and/,
+        name,
+      );
+      assert.equal(world.logged(ERROR).length, 1, name);
+      world.write('# none\n');
+      await world.settle();
+      assert.equal(world.accounts.tokens.check(token), undefined, name);
+    }
   });
 
   test('or may not be read, too', { skip: process.getuid?.() === 0 && 'root reads everything' }, async () => {

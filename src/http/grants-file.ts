@@ -115,10 +115,21 @@ async function readText(path: string): Promise<{ text: string } | { trouble: str
     const found = await stat(path);
     if (!found.isFile()) return { trouble: 'it is no file' };
     if (found.size > MAX_BYTES) return { trouble: 'it is longer than 1 MiB' };
-    return { text: await readFile(path, 'utf8') };
+    const text = textOf(await readFile(path));
+    return text === undefined ? { trouble: 'it is no text in UTF-8' } : { text };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return { trouble: code === 'ENOENT' ? 'it is missing' : (code ?? message) };
+  }
+}
+
+/** Undefined where it is none: taken as faulty lines, a file saved as UTF-16 would revoke all that it means to keep. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
   }
 }
 
