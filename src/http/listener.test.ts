@@ -4,14 +4,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { type Handle, type Listener, listen } from './listener.ts';
+import { type Handle, type Listener, type ListenerOptions, listen } from './listener.ts';
 
 const echo =
   (room: string): Handle =>
   (request, response) =>
     response.end(`${room} ${request.url}`);
 
-async function open(handlers: Partial<Record<'storage' | 'pages', Handle>> = {}): Promise<Listener> {
+async function open(handlers: Partial<ListenerOptions> = {}): Promise<Listener> {
   return listen({ host: '127.0.0.1', port: 0, storage: echo('storage'), pages: echo('pages'), ...handlers });
 }
 
@@ -48,6 +48,88 @@ test('a path of 4,096 bytes with every byte escaped arrives', async () => {
   try {
     const answer = await ask(listener, `GET /storage/ann/${'%C3%A9'.repeat(2048)} HTTP/1.1`);
     assert.match(answer, /^HTTP\/1\.1 200 /);
+  } finally {
+    await listener.close();
+  }
+});
+
+/** As pages do: the body is read to its end, and then there is an answer. */
+const readThenEcho: Handle = (request, response) =>
+  void text(request).then(
+    (body) => response.end(`read ${body}`),
+    () => {},
+  );
+
+const FORM = 'POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n';
+
+test('a page that is sent a body with Expect: 100-continue has it sent on; the storage decides by itself', async () => {
+  const listener = await open({ pages: readThenEcho });
+  const send = async (head: string): Promise<[first: string, socket: Socket]> => {
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(`${head}Expect: 100-continue\r\nConnection: close\r\n\r\n`);
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    return [first.toString(), socket];
+  };
+  try {
+    const [first, socket] = await send(FORM);
+    assert.equal(first, 'HTTP/1.1 100 Continue\r\n\r\n');
+    socket.write('a=b&c');
+    assert.match(await text(socket), /^HTTP\/1\.1 200 .*read a=b&c/s);
+    const [answer, other] = await send(FORM.replace('POST /oauth/token', 'PUT /storage/ann/a'));
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+    other.destroy();
+  } finally {
+    await listener.close();
+  }
+});
+
+test('a body that a page waits for too long is 408, and what comes later is not read by the page', async () => {
+  let isRead = false;
+  const pages: Handle = (request) => {
+    request
+      .on('data', () => {})
+      .on('end', () => {
+        isRead = true;
+      });
+  };
+  const listener = await open({ pages, pageBodyMs: 50 });
+  try {
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(`${FORM}\r\na=b`);
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    assert.match(first.toString(), /^HTTP\/1\.1 408 .*Connection: close/s);
+    socket.write('&c');
+    await text(socket);
+    assert.equal(isRead, false);
+  } finally {
+    await listener.close();
+  }
+});
+
+test('a connection whose body goes on after the page has answered is ended', async () => {
+  const listener = await open({ pageBodyMs: 50 });
+  try {
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(`${FORM}\r\na=b`);
+    assert.match(await text(socket), /^HTTP\/1\.1 200 .*pages \/oauth\/token/s);
+  } finally {
+    await listener.close();
+  }
+});
+
+test('a request with two Host headers is refused, by the storage with CORS', async () => {
+  const listener = await open();
+  try {
+    for (const host of ['localhost', 'evil.example']) {
+      const page = await ask(listener, `GET / HTTP/1.1\r\nhOST: ${host}`);
+      assert.match(page, /^HTTP\/1\.1 400 .*more than one host/s);
+      assert.doesNotMatch(page, /access-control/i);
+      const storage = await ask(
+        listener,
+        `PUT /storage/ann/a HTTP/1.1\r\nContent-Length: 0\r\nHost: ${host}`,
+      );
+      assert.match(storage, /^HTTP\/1\.1 400 .*Access-Control-Allow-Origin: \*.*more than one host/s);
+    }
   } finally {
     await listener.close();
   }

@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { GitsteadError } from '../errors.ts';
 import { answerExpectation, answerParserError } from './connection-errors.ts';
+import { CORS_HEADERS } from './cors.ts';
+import { answerAndDropBody, isBodyPending } from './request-body.ts';
 
 export type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -13,6 +15,8 @@ export type ListenerOptions = {
   port: number;
   storage: Handle;
   pages: Handle;
+  /** in which the whole body of a request for a page must arrive, in milliseconds; 30,000 unless given */
+  pageBodyMs?: number | undefined;
 };
 
 export interface Listener {
@@ -29,6 +33,8 @@ const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 130_000;
 /** A connection on which nothing moves at all. */
 const SILENCE_MS = 150_000;
+/** Pages take short forms; what takes longer holds a connection for nothing. */
+const PAGE_BODY_MS = 30_000;
 const MAX_DRAIN_MS = 10_000;
 const LOOK_FOR_IDLE_MS = 50;
 
@@ -39,21 +45,30 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: 0, // uploads may take hours; the storage's handler judges silence
+      requestTimeout: 0, // uploads may take hours; the storage's handler judges silence, and pages have `pageBodyMs`
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
-    dispatch,
+    (request, response) => dispatch(request, response, false),
   );
-  server.on('checkContinue', dispatch);
+  server.on('checkContinue', (request, response) => dispatch(request, response, true));
   server.on('checkExpectation', answerExpectation);
   server.on('clientError', answerParserError);
   server.setTimeout(SILENCE_MS);
 
-  function dispatch(request: IncomingMessage, response: ServerResponse): void {
+  function dispatch(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     if (isClosing) response.setHeader('connection', 'close');
     request.url = originForm(request.url ?? '/');
-    if (request.url.startsWith(STORAGE_PREFIX)) options.storage(request, response);
-    else options.pages(request, response);
+    const isStorage = request.url.startsWith(STORAGE_PREFIX);
+    if (hasSeveralHosts(request)) {
+      refuse(request, response, 400, 'the request names more than one host', isStorage ? CORS_HEADERS : []);
+    } else if (isStorage) {
+      options.storage(request, response);
+    } else {
+      // the storage's handler says it by itself, when it knows that it wants the body
+      if (awaitsContinue) response.writeContinue();
+      boundBody(request, response, options.pageBodyMs ?? PAGE_BODY_MS);
+      options.pages(request, response);
+    }
   }
 
   async function close(): Promise<void> {
@@ -77,6 +92,51 @@ function originForm(target: string): string {
   if (!whole) return target;
   const rest = target.slice(whole[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** RFC 9112, section 3.2. Node would take the first one, and what stands before us perhaps another. */
+function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count > 1;
+}
+
+/** Ends a request whose body has not arrived in time, however steadily it comes. */
+function boundBody(request: IncomingMessage, response: ServerResponse, ms: number): void {
+  if (!isBodyPending(request)) return;
+  const deadline = setTimeout(() => {
+    if (request.complete) return;
+    if (response.headersSent) {
+      request.socket.destroy();
+      return;
+    }
+    // the page must not see the rest: it would do what was refused
+    for (const event of ['data', 'end', 'error']) request.removeAllListeners(event);
+    refuse(request, response, 408, 'the body took too long to arrive', []);
+  }, ms).unref();
+  request.once('close', () => clearTimeout(deadline));
+}
+
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  reason: string,
+  more: readonly string[],
+): void {
+  const body = Buffer.from(`${reason}\n`);
+  const headers = ['Cache-Control', 'no-store, no-transform', 'Content-Type', 'text/plain; charset=utf-8'];
+  headers.push('X-Content-Type-Options', 'nosniff', 'Content-Length', String(body.length), ...more);
+  const sent = request.method === 'HEAD' ? undefined : body;
+  if (isBodyPending(request)) {
+    answerAndDropBody(request, response, status, headers, sent);
+    return;
+  }
+  response.writeHead(status, headers);
+  response.end(sent);
 }
 
 function bind(server: Server, { host, port }: ListenerOptions): Promise<void> {
