@@ -1,6 +1,7 @@
 // What commands take on their command line: parsed once, here. A malformed one is bad usage (exit code 2).
 import { type Command, InvalidArgumentError } from 'commander';
 import { dataFolderOf, parseDuration, parseSize } from '../config.ts';
+import { isPlainHost } from '../protocol/authorize.ts';
 import { parseUserName, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
 import { parseScopes, type Scope } from '../protocol/scopes.ts';
 
@@ -68,7 +69,8 @@ export function durationArgument(text: string): number {
 
 export function originArgument(text: string): string {
   const url = URL.parse(text);
-  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
+  const isOrigin = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (isOrigin && isPlainHost(url.hostname)) return url.origin;
   throw new InvalidArgumentError('An app is named by its origin, such as https://notes.example.');
 }
 

@@ -138,6 +138,16 @@ describe('threat 2: a redirect_uri', () => {
     'https://notes.example/\u0000',
     'https://notes.example/\u0085',
     'https://exa%mple/',
+    'https://a;sandbox/',
+    'https://*',
+    'https://*.example/',
+    'https://a,default-src',
+    "https://'self'/",
+    'https://a"b/',
+    'https://a(b)/',
+    'https://a&b=c/',
+    'https://a$b!c+d~e/',
+    'https://{a}`b/',
   ]) {
     test(`like ${JSON.stringify(uri)} is refused`, () => {
       assert.throws(() => parseWith({ redirect_uri: uri }), { code: 'bad-request' });
@@ -152,6 +162,8 @@ describe('threat 2: a redirect_uri', () => {
     'http://app.localhost:3000/': 'http://app.localhost:3000',
     'http://127.0.0.1:8000/': 'http://127.0.0.1:8000',
     'http://[::1]:8000/': 'http://[::1]:8000',
+    'https://[2001:DB8::1]:8443/': 'https://[2001:db8::1]:8443',
+    'https://my_notes-2.example./': 'https://my_notes-2.example.',
     'https://google.com.evil.example/': 'https://google.com.evil.example',
     'https://xn--80ak6aa92e.com/': 'https://xn--80ak6aa92e.com',
     'https://аррӏе.com/': 'https://xn--80ak6aa92e.com',

@@ -124,11 +124,20 @@ function parseRedirect(raw: string | undefined): Redirect {
   if (raw.includes('#')) throw redirectFault('has a # part');
   const url = URL.parse(raw);
   if (!url) throw redirectFault('is not an address');
+  if (!isPlainHost(url.hostname)) throw redirectFault('names a host with characters that no host has');
   if (url.username !== '' || url.password !== '') throw redirectFault('holds a user name or a password');
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     throw redirectFault('is not encrypted: it has to begin with https://');
   }
   return { written: raw, href: url.href, origin: url.origin, path: url.pathname };
+}
+
+/**
+ * Whether a host is written as hosts are: URL also takes characters that mean something in a Content-Security-Policy or
+ * in a list. `hostname` as URL writes it: punycode, an IPv6 address in brackets.
+ */
+export function isPlainHost(hostname: string): boolean {
+  return /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/.test(hostname);
 }
 
 /** Hosts that never leave this computer, for which plain http is no risk. `hostname` as URL writes it. */
