@@ -3,6 +3,7 @@ import { type Accounts, openAccounts } from '../db/open-accounts.ts';
 import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { checkDataFolder, partsOf } from '../storage/data-folder.ts';
+import { printError } from './terminal.ts';
 
 /** @throws not-ready when `dataFolder` is no data folder of this version */
 export async function withAccounts<T>(
@@ -18,7 +19,7 @@ export async function withAccounts<T>(
 
 function tellOfAudit(error: unknown): void {
   const reason = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`gitstead: this was done, but the audit trail could not be written (${reason})\n`);
+  printError(`this was done, but the audit trail could not be written (${reason})`);
 }
 
 export function noSuchUser(name: UserName): GitsteadError {

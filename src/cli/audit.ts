@@ -13,7 +13,7 @@ import {
   durationArgument,
   userNameArgument,
 } from './arguments.ts';
-import { formatTime, print, printJson, printTable } from './terminal.ts';
+import { formatTime, isoTime, print, printJson, printTable } from './terminal.ts';
 
 const DEFAULT_LIMIT = 100;
 
@@ -71,7 +71,7 @@ function asRow({ time, user, kind, app, detail, client, browser }: AuditEvent): 
 
 function asJson({ id, time, user, kind, app, detail, client, browser }: AuditEvent): Record<string, unknown> {
   return {
-    ...{ id, time: new Date(time).toISOString(), user, kind, app: app ?? null, detail },
+    ...{ id, time: isoTime(time), user, kind, app: app ?? null, detail },
     ...{ client: client ?? null, browser: browser ?? null },
   };
 }

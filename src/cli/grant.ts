@@ -7,7 +7,7 @@ import { GitsteadError } from '../errors.ts';
 import { formatScope, formatScopes, parseScopes, type Scope } from '../protocol/scopes.ts';
 import { withAccounts } from './accounts.ts';
 import { addDataOption, addExample, addJsonOption, dataFolderIn, scopesArgument } from './arguments.ts';
-import { confirm, formatTime, print, printJson, printTable } from './terminal.ts';
+import { confirm, formatTime, isoTime, print, printJson, printTable } from './terminal.ts';
 
 type DataOption = { data?: string };
 type ApproveOptions = DataOption & { scope?: readonly Scope[]; yes?: true };
@@ -123,7 +123,7 @@ async function asksForYes(command: Command): Promise<boolean> {
   return command.error('error: there is no terminal to ask in: say --yes to let it in', { exitCode: 2 });
 }
 
-const isoTime = (time: number | undefined) => (time === undefined ? null : new Date(time).toISOString());
+const jsonTime = (time: number | undefined) => (time === undefined ? null : isoTime(time));
 
 function waitingAsJson(approval: Approval): Record<string, unknown> {
   return {
@@ -134,8 +134,8 @@ function waitingAsJson(approval: Approval): Record<string, unknown> {
     redirect: approval.redirect,
     scopes: formatScopes(approval.scopes),
     kind: null,
-    created: isoTime(approval.createdAt),
-    expires: isoTime(approval.expiresAt),
+    created: jsonTime(approval.createdAt),
+    expires: jsonTime(approval.expiresAt),
     lastUsed: null,
   };
 }
@@ -149,9 +149,9 @@ function activeAsJson(grant: Grant): Record<string, unknown> {
     redirect: grant.redirect ?? null,
     scopes: formatScopes(grant.scopes),
     kind: grant.kind,
-    created: isoTime(grant.createdAt),
-    expires: isoTime(grant.expiresAt),
-    lastUsed: isoTime(grant.lastUsedAt),
+    created: jsonTime(grant.createdAt),
+    expires: jsonTime(grant.expiresAt),
+    lastUsed: jsonTime(grant.lastUsedAt),
   };
 }
 

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
+import { plainJson } from '../protocol/plain-text.ts';
 import { partsOf } from '../storage/data-folder.ts';
 import { type HistoryEntry, readHistory } from '../storage/history.ts';
 import { repositoryFolder } from '../storage/repository-folders.ts';
@@ -19,7 +20,7 @@ import {
 } from './arguments.ts';
 import { moduleTitle } from './module-title.ts';
 import { withOwner } from './owner.ts';
-import { formatTime, print } from './terminal.ts';
+import { formatTime, isoTime, print } from './terminal.ts';
 
 type LogOptions = { data?: string; json?: true; limit?: number };
 
@@ -53,16 +54,16 @@ function printAsJson(entries: Iterable<HistoryEntry>): void {
   for (const { commit, time, app, grant, kind, path } of entries) {
     const entry = {
       commit,
-      time: new Date(time * 1000).toISOString(),
+      time: isoTime(time * 1000),
       app: app ?? null,
       grant: grant ?? null,
       kind,
       path,
     };
-    process.stdout.write(`${before}\n  ${JSON.stringify(entry)}`);
+    process.stdout.write(`${before}\n  ${plainJson(entry)}`);
     before = ',';
   }
-  print(before === '[' ? '[]' : '\n]');
+  process.stdout.write(before === '[' ? '[]\n' : '\n]\n');
 }
 
 function asLine({ commit, time, app, grant, kind, path }: HistoryEntry): string {

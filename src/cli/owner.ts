@@ -9,6 +9,7 @@ import type { ControlCommand, ControlRequest, ControlResult, Progress } from '..
 import { checkDataFolder, claimDataFolder, partsOf } from '../storage/data-folder.ts';
 import { openStore } from '../storage/open-store.ts';
 import { askServer } from './control-client.ts';
+import { printError } from './terminal.ts';
 
 /** Asks a question; the same one works whoever answers. */
 export type Ask = <C extends ControlCommand>(
@@ -41,7 +42,7 @@ export async function withOwner<T>(
 const plainLines = {
   write(line: string): void {
     const { repository, msg } = JSON.parse(line) as { repository?: string; msg: string };
-    process.stderr.write(`gitstead: ${repository === undefined ? '' : `${repository}: `}${msg}\n`);
+    printError(`${repository === undefined ? '' : `${repository}: `}${msg}`);
   },
 };
 

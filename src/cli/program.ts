@@ -10,6 +10,7 @@ import { grantCommand } from './grant.ts';
 import { logCommand } from './log.ts';
 import { reindexCommand } from './reindex.ts';
 import { serveCommand } from './serve.ts';
+import { printError } from './terminal.ts';
 import { tokenCommand } from './token.ts';
 import { userCommand } from './user.ts';
 import { webfingerCommand } from './webfinger.ts';
@@ -67,7 +68,7 @@ export async function run(words: readonly string[]): Promise<number> {
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : BAD_USAGE;
-    process.stderr.write(`gitstead: ${describe(thrown)}\n`);
+    printError(describe(thrown));
     return FAILED;
   }
 }

@@ -1,31 +1,54 @@
-// What commands show and ask for on a terminal: tables, a progress bar, a password without echo, a yes.
+// What commands show and ask for on a terminal: tables, a progress bar, a password without echo, a yes. Whatever is printed
+// here is plain text: names of documents and of apps are chosen by others.
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { GitsteadError } from '../errors.ts';
+import { plainJson, plainText } from '../protocol/plain-text.ts';
 import type { Progress } from '../storage/control-socket.ts';
 
 const BAR_CELLS = 24;
+/** ECMA-262, section 21.4.1.1: a date is within 100,000,000 days of 1970. */
+const LAST_TIME_MS = 8.64e15;
 
+/** One line, whatever is in it. */
 export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${plainText(line)}\n`);
 }
 
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, undefined, 2));
+  process.stdout.write(`${plainJson(value, 2)}\n`);
+}
+
+/** One line on stderr, under our name. */
+export function printError(line: string): void {
+  process.stderr.write(`gitstead: ${plainText(line)}\n`);
 }
 
 /** Rows in columns as wide as their widest cell; nothing but the head when there are no rows. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  for (const row of [head, ...rows]) {
+  const plain = rows.map((row) => row.map((cell) => plainText(cell)));
+  const widths = head.map((title, i) =>
+    plain.reduce((width, row) => Math.max(width, row[i]!.length), title.length),
+  );
+  for (const row of [head, ...plain]) {
     print(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join('  '));
   }
 }
 
+/** Unix milliseconds → a date; a time beyond what a date can be is the last, or the first, that there is. */
+function dateOf(time: number): Date {
+  return new Date(Math.max(-LAST_TIME_MS, Math.min(time, LAST_TIME_MS)));
+}
+
+/** Unix milliseconds → `2026-01-02T15:04:05.678Z` */
+export function isoTime(time: number): string {
+  return dateOf(time).toISOString();
+}
+
 /** Unix milliseconds → `2026-01-02 15:04`, in this machine's time zone. */
 export function formatTime(time: number): string {
-  const date = new Date(time);
+  const date = dateOf(time);
   const two = (value: number) => String(value).padStart(2, '0');
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;

@@ -15,7 +15,7 @@ import {
   scopesArgument,
   userNameArgument,
 } from './arguments.ts';
-import { formatTime, print, printJson, printTable } from './terminal.ts';
+import { formatTime, isoTime, print, printJson, printTable } from './terminal.ts';
 
 type DataOption = { data?: string };
 
@@ -95,7 +95,7 @@ function revokeCommand(): Command {
 }
 
 function asJson(token: Grant): Record<string, unknown> {
-  const time = (value: number | undefined) => (value === undefined ? null : new Date(value).toISOString());
+  const time = (value: number | undefined) => (value === undefined ? null : isoTime(value));
   return {
     id: token.id,
     user: token.user,

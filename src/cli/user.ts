@@ -20,6 +20,7 @@ import {
   confirm,
   formatBytes,
   formatTime,
+  isoTime,
   print,
   printJson,
   printTable,
@@ -75,7 +76,7 @@ function listCommand(): Command {
             name: user.name,
             admin: user.isAdmin,
             quota: user.quotaBytes ?? null,
-            created: new Date(user.createdAt).toISOString(),
+            created: isoTime(user.createdAt),
           })),
         );
         return;

@@ -2,6 +2,7 @@
 // refuse changes, and removals before their time (0003-audit in accounts-schema.ts). No secret is ever among them, and
 // what others typed neither.
 import type { Insertable, Kysely, Selectable } from 'kysely';
+import { plainText } from '../protocol/plain-text.ts';
 import type { AccountsTables } from './accounts-schema.ts';
 
 const HOUR_MS = 3_600_000;
@@ -172,15 +173,6 @@ function rowOf(
     client: name(client),
     browser: name(browser),
   };
-}
-
-/** What could make a line, move a cursor or turn text around is written as its code point. */
-function plainText(text: string, length: number): string {
-  const plain = text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
-  return plain.length <= length ? plain : `${plain.slice(0, length - 1)}…`;
 }
 
 function asEvent(row: Selectable<AccountsTables['audit']>): AuditEvent {
