@@ -107,6 +107,8 @@ export type AccountsTables = {
     hash: string;
     module: string;
     level: string;
+    /** 1: the file said so when it was read last; 0: gone, and what it gave is not ended yet */
+    current: number;
   };
 };
 
@@ -255,6 +257,7 @@ async function makeApprovals(db: Kysely<any>): Promise<void> {
     hash TEXT NOT NULL,
     module TEXT NOT NULL,
     level TEXT NOT NULL,
+    current INTEGER NOT NULL,
     PRIMARY KEY (hash, module, level)
   ) WITHOUT ROWID`.execute(db);
 }

@@ -1,5 +1,5 @@
-// The lines of the file of grants that may have given something (grants-file.ts in protocol/ reads them): kept here, so
-// that a line which is gone, also one that went while the server was stopped, is known to have been there.
+// The lines of the file of grants (grants-file.ts in protocol/ reads them): those that it had when it was read last, and those
+// that are gone but may have given something. Kept here, so that both are known also after a restart.
 import type { Kysely } from 'kysely';
 import { grantHash, type ListedGrants, linesOf, listedIn, missingScopes } from '../protocol/grants-file.ts';
 import type { UserName } from '../protocol/paths.ts';
@@ -7,43 +7,49 @@ import type { Scope } from '../protocol/scopes.ts';
 import type { AccountsTables } from './accounts-schema.ts';
 import { storedScopes } from './token-check.ts';
 
+/** Of one statement: a file of 1 MiB has some 15,000 lines. */
+const ROWS_AT_ONCE = 500;
+
 /** What ended with its lines: a grant, or the code of one that was not fetched yet (`id` is undefined). */
 export type EndedGrant = { id: string | undefined; user: UserName; app: string };
 
 export interface ListedGrantsTable {
+  /** What the file said when it was read last. */
   list(): Promise<ListedGrants>;
-  /** Before these lines give anything. */
-  add(listed: ListedGrants): Promise<void>;
+  /** The file says this now. To be called before it gives anything; what is gone is remembered until it is settled. */
+  record(listed: ListedGrants): Promise<void>;
   /**
-   * These lines are all that is left: what only others covered ends, but for what was made on the command line, and
-   * what no line ever covered.
+   * The lines recorded last are all that is left: what only gone ones covered ends, but for what was made on the command
+   * line, and what no line ever covered.
    */
-  settle(listed: ListedGrants): Promise<EndedGrant[]>;
+  settle(): Promise<EndedGrant[]>;
 }
 
 /** @param forget tells the check of tokens that grants have ended */
 export function openListedGrants(db: Kysely<AccountsTables>, forget: () => void): ListedGrantsTable {
   return {
-    list: () => readLines(db),
+    list: async () => (await readLines(db)).now,
 
-    async add(listed) {
-      await db.transaction().execute((transaction) => insertLines(transaction, listed));
+    async record(listed) {
+      await db.transaction().execute(async (transaction) => {
+        await transaction.updateTable('listed_grants').set({ current: 0 }).execute();
+        await insertLines(transaction, listed);
+      });
     },
 
-    async settle(listed) {
+    async settle() {
       const ended = await db.transaction().execute(async (transaction) => {
-        const before = await readLines(transaction);
+        const { ever, now } = await readLines(transaction);
         const gone = (await givenToApps(transaction)).filter((given) => {
           const hash = grantHash(given);
           const isCovered = (by: ListedGrants) => missingScopes(by, hash, given.scopes).length === 0;
-          return isCovered(before) && !isCovered(listed);
+          return isCovered(ever) && !isCovered(now);
         });
         for (const { table, key } of gone) {
           if (table === 'grants') await transaction.deleteFrom('grants').where('id', '=', key).execute();
           else await transaction.deleteFrom('codes').where('code_hash', '=', key).execute();
         }
-        await transaction.deleteFrom('listed_grants').execute();
-        await insertLines(transaction, listed);
+        await transaction.deleteFrom('listed_grants').where('current', '=', 0).execute();
         return gone;
       });
       if (ended.length > 0) forget();
@@ -56,19 +62,23 @@ export function openListedGrants(db: Kysely<AccountsTables>, forget: () => void)
   };
 }
 
-async function readLines(db: Kysely<AccountsTables>): Promise<ListedGrants> {
+/** @returns `now`: what the file said last; `ever`: together with what is gone and not settled */
+async function readLines(db: Kysely<AccountsTables>): Promise<{ now: ListedGrants; ever: ListedGrants }> {
   const rows = await db.selectFrom('listed_grants').selectAll().execute();
-  return listedIn(
-    rows.map(({ hash, module, level }) => ({ hash, scope: { module, level: level as Scope['level'] } })),
-  );
+  const lines = rows.map(({ hash, module, level, current }) => ({
+    ...{ hash, scope: { module, level: level as Scope['level'] } },
+    isCurrent: current === 1,
+  }));
+  return { now: listedIn(lines.filter(({ isCurrent }) => isCurrent)), ever: listedIn(lines) };
 }
 
 async function insertLines(db: Kysely<AccountsTables>, listed: ListedGrants): Promise<void> {
-  for (const { hash, scope } of linesOf(listed)) {
+  const rows = linesOf(listed).map(({ hash, scope }) => ({ hash, ...scope, current: 1 }));
+  for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) {
     await db
       .insertInto('listed_grants')
-      .values({ hash, ...scope })
-      .onConflict((conflict) => conflict.doNothing())
+      .values(rows.slice(start, start + ROWS_AT_ONCE))
+      .onConflict((conflict) => conflict.doUpdateSet({ current: 1 }))
       .execute();
   }
 }

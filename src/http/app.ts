@@ -95,7 +95,7 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   const grantsFile =
     config.grantsFile === undefined
       ? undefined
-      : await openGrantsFile({ path: config.grantsFile, table: accounts.listedGrants, audit, log, now });
+      : await openGrantsFile({ path: config.grantsFile, table: accounts.listedGrants, audit, log });
   app.addHook('onClose', async () => grantsFile?.close());
   const forms = openForms(randomBytes);
   const firstSecret = (await users.count()) === 0 ? makeSecret(randomBytes) : undefined;

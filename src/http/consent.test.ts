@@ -249,18 +249,21 @@ describe('with a file of grants', () => {
     assert.deepEqual(buttonsOf(await opened.browser.get(path)), ['Allow', 'Deny']);
   });
 
-  test('what an app was allowed ends when its line is gone', async () => {
+  test('what an app was allowed ends when its line is gone', async (context) => {
+    let ahead = 0;
+    const elapsed = performance.now.bind(performance);
+    context.mock.method(performance, 'now', () => elapsed() + ahead);
     write(`${HASH} notes rw`);
     await using opened = await openSignedIn({ grantsFile });
-    const { browser, accounts, clock } = opened;
+    const { browser, accounts } = opened;
     const { location } = await browser.submit(authorizePath(), { decision: 'allow' });
     const token = TOKEN.exec(location)![1]!;
-    clock.time += SETTLE_MS;
+    ahead += SETTLE_MS;
     await browser.get(authorizePath());
     assert.ok(accounts.tokens.check(token));
     write('');
     await browser.get(authorizePath());
-    clock.time += SETTLE_MS;
+    ahead += SETTLE_MS;
     await browser.get(authorizePath());
     assert.equal(accounts.tokens.check(token), undefined);
   });

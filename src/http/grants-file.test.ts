@@ -23,19 +23,19 @@ const [INFO, WARN, ERROR] = [30, 40, 50];
 async function openWorld(content?: string) {
   const folder = mkdtempSync(join(tmpdir(), 'gitstead-grants-file-'));
   const path = join(folder, '.auth');
-  const clock = { time: Date.UTC(2030, 0, 1) };
+  const clock = { time: Date.UTC(2030, 0, 1), elapsed: 0 };
   const accounts = await openAccounts(join(folder, 'accounts.db'), () => clock.time);
   await accounts.users.create({ name: ALICE, password: 'correct horse', isAdmin: false });
   const lines: LogLine[] = [];
   const log = openLog('debug', { write: (line) => void lines.push(JSON.parse(line)) });
   const { listedGrants: table, audit } = accounts;
-  const open = () => openGrantsFile({ path, table, audit, log, now: () => clock.time });
+  const open = () => openGrantsFile({ path, table, audit, log, elapsed: () => clock.elapsed });
   if (content !== undefined) writeFileSync(path, content);
   let file: GrantsFile = await open();
 
   async function settle(): Promise<void> {
     await file.look();
-    clock.time += SETTLE_MS;
+    clock.elapsed += SETTLE_MS;
     await file.look();
   }
 
@@ -172,7 +172,7 @@ describe('a line that is removed', () => {
     await world.settle();
     world.write(''); // an editor that writes in place
     assert.deepEqual(await world.missing('notes:rw'), [`${HASH} notes rw`]);
-    world.clock.time += SETTLE_MS - 1;
+    world.clock.elapsed += SETTLE_MS - 1;
     await world.look();
     assert.ok(world.accounts.tokens.check(token));
     world.write(`${HASH} notes rw\n${HASH} contacts r\n`);
@@ -203,6 +203,95 @@ describe('a line that is removed', () => {
     await world.settle();
     assert.equal(world.accounts.tokens.check(token), undefined);
   });
+});
+
+describe('a line that went in the second before the file went', () => {
+  test('gives nothing after a restart, and what it gave ends', async () => {
+    await using world = await openWorld(`${HASH} notes rw\n${HASH} contacts r\n`);
+    const ended = await world.allow('notes:rw');
+    const kept = await world.allow('contacts:r');
+    await world.settle();
+    world.write(`${HASH} notes r\n${HASH} contacts r\n`);
+    assert.deepEqual(await world.missing('notes:rw'), [`${HASH} notes rw`]);
+    rmSync(world.path);
+    await world.restart();
+    assert.deepEqual(await world.missing('notes:rw contacts:r'), [`${HASH} notes rw`]);
+    assert.ok(world.accounts.tokens.check(ended), 'not before the settle time');
+    await world.settle();
+    assert.equal(world.accounts.tokens.check(ended), undefined);
+    assert.ok(world.accounts.tokens.check(kept));
+    assert.deepEqual(await world.missing('notes:r contacts:r'), []);
+  });
+
+  test('ends what it gave also without a restart, a second after the file went', async () => {
+    await using world = await openWorld(`${HASH} notes rw\n`);
+    const token = await world.allow('notes:rw');
+    await world.settle();
+    world.write('');
+    await world.look();
+    world.clock.elapsed += SETTLE_MS - 1;
+    rmSync(world.path);
+    await world.look();
+    world.clock.elapsed += SETTLE_MS - 1;
+    await world.look();
+    assert.ok(world.accounts.tokens.check(token));
+    world.clock.elapsed += 1;
+    await world.look();
+    assert.equal(world.accounts.tokens.check(token), undefined);
+  });
+
+  test('waits while the file is there and cannot be read', async () => {
+    await using world = await openWorld(`${HASH} notes rw\n`);
+    const token = await world.allow('notes:rw');
+    await world.settle();
+    world.write(''); // the first step of saving as UTF-16
+    await world.look();
+    world.write(Buffer.from(`${HASH} notes rw\n`, 'utf16le'));
+    await world.settle();
+    await world.restart();
+    await world.settle();
+    assert.ok(world.accounts.tokens.check(token));
+    assert.deepEqual(await world.missing('notes:rw'), [`${HASH} notes rw`]);
+    world.write(''); // the first step of saving it better
+    await world.look();
+    assert.ok(world.accounts.tokens.check(token));
+    world.write(`${HASH} notes rw\n`);
+    await world.settle();
+    assert.ok(world.accounts.tokens.check(token));
+    assert.deepEqual(await world.missing('notes:rw'), []);
+  });
+});
+
+test('a clock that is set ends nothing early, and nothing late', async () => {
+  await using world = await openWorld(`${HASH} notes rw\n`);
+  await world.settle();
+  for (const jump of [86_400_000, -172_800_000]) {
+    const token = await world.allow('notes:rw');
+    await world.settle();
+    world.write('');
+    await world.look();
+    world.clock.time += jump;
+    await world.look();
+    assert.ok(world.accounts.tokens.check(token), String(jump));
+    await world.settle();
+    assert.equal(world.accounts.tokens.check(token), undefined, String(jump));
+    world.write(`${HASH} notes rw\n`);
+    await world.look();
+  }
+});
+
+test('a file as long as it may be, all of one hash, is kept and settled', async () => {
+  const line = (number: number) => `${HASH} m${number} r\n`;
+  const text = Array.from({ length: 14_000 }, (_, number) => line(number)).join('');
+  await using world = await openWorld(text);
+  const token = await world.allow('m13999:r');
+  await world.settle();
+  await world.restart();
+  assert.deepEqual(await world.missing('m0:r m13999:r m14000:r'), [line(14_000).trimEnd()]);
+  world.write(text.replace(line(13_999), ''));
+  await world.settle();
+  assert.equal(world.accounts.tokens.check(token), undefined);
+  assert.deepEqual(await world.missing('m0:r m13998:r'), []);
 });
 
 describe('a file that is away', () => {

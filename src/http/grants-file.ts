@@ -18,6 +18,7 @@ export const LOOK_EVERY_MS = 1000;
 /** A file is written in steps, and may be empty between two. Lines that are new count at once, but only after this time
     without a change is believed what is gone. */
 export const SETTLE_MS = 1000;
+const MISSING = 'it is missing';
 const MAX_BYTES = 1_048_576;
 const MAX_FAULTS_TOLD = 20;
 
@@ -35,40 +36,48 @@ export type GrantsFileOptions = {
   table: ListedGrantsTable;
   audit: Audit;
   log: Log;
-  /** Unix milliseconds */
-  now: () => number;
+  /** milliseconds of a clock that is never set: one that jumps would believe a half-written file */
+  elapsed?: () => number;
 };
 
-/** Opens it with what it said last, also before a restart; that stays while the file is missing or cannot be read. */
+/**
+ * Opens it with what it said last, also before a restart; that stays while the file is missing or cannot be read. What was
+ * gone before a restart and had not settled ends a settle time after the start.
+ */
 export async function openGrantsFile(options: GrantsFileOptions): Promise<GrantsFile> {
-  const { path, table, log, now } = options;
+  const { path, table, log, elapsed = () => performance.now() } = options;
   let listed: ListedGrants = await table.list();
   let text: string | undefined;
   let trouble: string | undefined;
-  let changedAt = now();
-  let isSettled = true;
+  let changedAt = elapsed();
+  let isSettled = false;
 
   async function read(): Promise<void> {
     const found = await readText(path);
     if ('trouble' in found) {
-      if (found.trouble !== trouble) tellTrouble(log, path, found.trouble);
-      trouble = found.trouble;
+      if (found.trouble === trouble) return;
+      tellTrouble(log, path, found.trouble);
+      [trouble, changedAt] = [found.trouble, elapsed()];
       return;
     }
-    if (trouble !== undefined) log.info({ file: path }, 'the file of grants can be read again');
-    trouble = undefined;
+    if (trouble !== undefined) {
+      log.info({ file: path }, 'the file of grants can be read again');
+      [trouble, changedAt] = [undefined, elapsed()];
+    }
     if (found.text === text) return;
     const parsed = parseGrantsFile(found.text);
     // what may give something from now on has to be known later, when it is gone
-    await table.add(parsed.listed);
+    await table.record(parsed.listed);
     tellChange(log, path, parsed);
-    [listed, text, changedAt, isSettled] = [parsed.listed, found.text, now(), false];
+    [listed, text, changedAt, isSettled] = [parsed.listed, found.text, elapsed(), false];
   }
 
   async function lookOnce(): Promise<void> {
     await read();
-    if (trouble !== undefined || isSettled || Math.abs(now() - changedAt) < SETTLE_MS) return;
-    await endWhatIsGone(options, listed);
+    // a file that is there but cannot be read may still be one that is written; one that was taken away is not
+    if (trouble !== undefined && trouble !== MISSING) return;
+    if (isSettled || elapsed() - changedAt < SETTLE_MS) return;
+    await endWhatIsGone(options);
     isSettled = true;
   }
 
@@ -119,7 +128,7 @@ async function readText(path: string): Promise<{ text: string } | { trouble: str
     return text === undefined ? { trouble: 'it is no text in UTF-8' } : { text };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return { trouble: code === 'ENOENT' ? 'it is missing' : (code ?? message) };
+    return { trouble: code === 'ENOENT' ? MISSING : (code ?? message) };
   }
 }
 
@@ -136,7 +145,7 @@ function textOf(bytes: Uint8Array): string | undefined {
 function tellTrouble(log: Log, path: string, trouble: string): void {
   log.error(
     { file: path },
-    `the file of grants (auth.grantsFile) cannot be read: ${trouble}; what it said last stands, and nothing is revoked`,
+    `the file of grants (auth.grantsFile) cannot be read: ${trouble}; what it said last stands, and nothing is revoked for that`,
   );
 }
 
@@ -153,8 +162,8 @@ function tellChange(
   if (more > 0) log.warn({ file: path }, `the file of grants: ${more} more lines grant nothing`);
 }
 
-async function endWhatIsGone({ table, audit, log }: GrantsFileOptions, listed: ListedGrants): Promise<void> {
-  for (const { id, user, app } of await table.settle(listed)) {
+async function endWhatIsGone({ table, audit, log }: GrantsFileOptions): Promise<void> {
+  for (const { id, user, app } of await table.settle()) {
     log.info({ user, app, grant: id }, 'access ended: its line in the file of grants is gone');
     await audit.record({ kind: 'app-revoked', user, app, detail: 'its line in the file of grants is gone' });
   }
