@@ -195,3 +195,28 @@ test('lists are newest first; of one session so many wait, and the oldest give w
   await approvals.approve(codes[2]!);
   assert.equal((await approvals.list()).filter(({ isApproved }) => isApproved).length, 1);
 });
+
+test('what is approved gives way to nothing until the browser went on, or its time is over', async () => {
+  await using world = await openWorld();
+  const { approvals, request, clock } = world;
+  let number = 0;
+  async function fill(): Promise<void> {
+    for (let times = 0; times < MAX_WAITING + 2; times++) {
+      clock.time += 1;
+      await approvals.codeFor(request({ query: `state=${number++}` }));
+    }
+  }
+  const { code } = await approvals.codeFor(request());
+  await approvals.approve(code);
+  await fill();
+  assert.equal(await approvals.take(request()), true);
+  assert.equal((await approvals.list()).length, MAX_WAITING);
+  await fill();
+  assert.equal(await approvals.find(code), 'unknown', 'it was used');
+
+  const late = await approvals.codeFor(request());
+  await approvals.approve(late.code);
+  clock.time += APPROVAL_LIFE_MS;
+  await fill();
+  assert.equal(await approvals.find(late.code), 'unknown', 'it was late');
+});

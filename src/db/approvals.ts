@@ -13,7 +13,7 @@ import { storedScopes } from './token-check.ts';
 export const APPROVAL_LIFE_MS = 600_000;
 /** How long a late code is still told from a wrong one. */
 const KEPT_MS = 86_400_000;
-/** Pages of one session that can wait at once; the oldest give way. */
+/** Pages of one session that can wait for a yes at once; the oldest give way. */
 export const MAX_WAITING = 20;
 /** No two of these look or sound alike, and none is a vowel. */
 const ALPHABET = 'CDFGHJKMNPQRTVWXY34679';
@@ -203,6 +203,7 @@ function rowOf(request: WaitingRequest, code: string, nonce: string, time: numbe
   };
 }
 
+/** Those that were approved are spared: each was typed by somebody, and the browser may be about to go on. */
 async function makeRoom(db: Kysely<AccountsTables>, session: string, time: number): Promise<void> {
   await db
     .deleteFrom('approvals')
@@ -212,6 +213,9 @@ async function makeRoom(db: Kysely<AccountsTables>, session: string, time: numbe
     .selectFrom('approvals')
     .select('code_hash')
     .where('session_hash', '=', session)
+    .where((row) =>
+      row.or([row('approved_at', 'is', null), row('used_at', 'is not', null), row('expires_at', '<=', time)]),
+    )
     .orderBy('created_at', 'desc')
     .limit(-1)
     .offset(MAX_WAITING - 1);

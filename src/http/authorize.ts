@@ -21,7 +21,7 @@ import {
 import { parseUserName, type UserName } from '../protocol/paths.ts';
 import { formatScopes } from '../protocol/scopes.ts';
 import { sourceOf } from './audit-source.ts';
-import { consentPurpose, type Question, sendConsent, waitingRequest } from './consent.ts';
+import { consentPurpose, isPageVisit, type Question, sendConsent, waitingRequest } from './consent.ts';
 import { type Forms, field } from './forms.ts';
 import type { GrantsFile } from './grants-file.ts';
 import { sendSignIn } from './login.ts';
@@ -113,12 +113,6 @@ async function missingLines(
 ): Promise<readonly string[]> {
   const asker = { user, app: redirect.origin, redirect: redirect.origin + redirect.path };
   return grantsFile ? grantsFile.missingLines(asker, scopes) : [];
-}
-
-/** Somebody looks at the page: a GET for a document, not one that fetches it ahead. Older browsers do not say. */
-function isPageVisit({ method, headers }: FastifyRequest): boolean {
-  const { 'sec-fetch-dest': destination = 'document', 'sec-purpose': purpose } = headers;
-  return method === 'GET' && destination === 'document' && purpose === undefined;
 }
 
 /** Sends the browser back to the app with what Allow gives. @param where it was allowed, when not on the page */

@@ -12,7 +12,7 @@ import {
   openBrowser,
   openTestPages,
 } from '../../test/open-test-pages.ts';
-import { APPROVAL_LIFE_MS, parseApprovalCode } from '../db/approvals.ts';
+import { APPROVAL_LIFE_MS, MAX_WAITING, parseApprovalCode } from '../db/approvals.ts';
 import { grantHash } from '../protocol/grants-file.ts';
 import { SETTLE_MS } from './grants-file.ts';
 
@@ -144,6 +144,24 @@ describe('an approval from the terminal', () => {
     assert.equal(head.statusCode, 200);
     assert.deepEqual(await accounts.grants.list(), []);
     assert.equal((await browser.get(authorizePath(), { 'sec-fetch-dest': 'document' })).status, 303);
+  });
+
+  test('has its code kept while the browser is made to fetch other requests that nobody looks at', async () => {
+    await using opened = await openSignedIn();
+    const { browser, accounts } = opened;
+    const page = await browser.get(authorizePath());
+    for (let number = 0; number <= MAX_WAITING; number++) {
+      const path = `${authorizePath()}&state=${number}`;
+      const headers = number % 2 ? { 'sec-fetch-dest': 'image' } : { 'sec-purpose': 'prefetch' };
+      const unseen = await browser.get(path, headers);
+      assert.equal(unseen.status, 200);
+      assert.doesNotMatch(unseen.body, /grant approve/);
+      assert.deepEqual(buttonsOf(unseen), ['Allow', 'Deny']);
+    }
+    assert.equal((await accounts.approvals.list()).length, 1);
+    assert.equal(codeOn(await browser.get(authorizePath())), codeOn(page));
+    await accounts.approvals.approve(codeOn(page));
+    assert.equal((await browser.get(authorizePath())).status, 303);
   });
 
   test('is over when the page was decided with a click', async () => {

@@ -37,7 +37,10 @@ export async function sendConsent(
   const { user, query, authorize } = question;
   const { redirect, scopes } = authorize;
   const before = (await grants.list(user)).find(({ app }) => app === redirect.origin);
-  const waiting = lines.length === 0 && (await approvals.codeFor(waitingRequest(request, question)));
+  const isListed = lines.length === 0;
+  // each code takes the place of an older one: what nobody looks at, such as a picture, may not drive out one that is typed
+  const waiting =
+    isListed && isPageVisit(request) ? await approvals.codeFor(waitingRequest(request, question)) : undefined;
   const page = consentPage({
     formToken: forms.token(request, reply, consentPurpose(question)),
     redirect,
@@ -50,12 +53,22 @@ export async function sendConsent(
       scopes: before.scopes,
     },
     againHref: authorizePath(user, query),
-    decidedBy: waiting
-      ? { kind: 'user', code: formatApprovalCode(waiting.code), isFirstTime: waiting.isNew }
+    decidedBy: isListed
+      ? {
+          kind: 'user',
+          code: waiting && formatApprovalCode(waiting.code),
+          isFirstTime: waiting?.isNew ?? true,
+        }
       : { kind: 'file', lines, wasRefused },
   });
   const status = wasRefused ? 403 : 200;
   return sendPage(reply, page, { status, formLeadsTo: redirect.origin, opensFromApps: true });
+}
+
+/** Somebody looks at the page: a GET for a document, not one that fetches it ahead. Older browsers do not say. */
+export function isPageVisit({ method, headers }: FastifyRequest): boolean {
+  const { 'sec-fetch-dest': destination = 'document', 'sec-purpose': purpose } = headers;
+  return method === 'GET' && destination === 'document' && purpose === undefined;
 }
 
 /** A form token is good for exactly the request that the page showed. */

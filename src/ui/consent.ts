@@ -21,8 +21,8 @@ export type ConsentPage = {
   decidedBy:
     | {
         kind: 'user';
-        /** for the terminal, `K7QM-3XRN` */
-        code: string;
+        /** for the terminal, `K7QM-3XRN`; undefined: it can be decided on the page only */
+        code: string | undefined;
         /** the page was not shown before */
         isFirstTime: boolean;
       }
@@ -66,7 +66,7 @@ ${hiddenFields({ form: formToken })}
 <button name="decision" value="deny" class="quiet">Deny</button>
 </div>
 </form>
-<p class="terminal">${isFirstTime ? 'Deciding in a terminal?' : 'Not decided in the terminal yet:'} <code>gitstead grant approve ${code}</code>, then <a href="${againHref}">Continue</a></p>`;
+${code !== undefined && html`<p class="terminal">${isFirstTime ? 'Deciding in a terminal?' : 'Not decided in the terminal yet:'} <code>gitstead grant approve ${code}</code>, then <a href="${againHref}">Continue</a></p>`}`;
 }
 
 /** Lines of a file that only the server's owner can write: the user can say no, or come again. */
