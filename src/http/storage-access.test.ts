@@ -28,23 +28,38 @@ async function withQueryTokens(queryTokens: boolean, run: (world: World) => Prom
 
 const challengeOf = ({ headers }: Reply) => String(headers['www-authenticate']);
 
-test('threat 4: a token in the query reads where the settings say so, and Cache-Control stays the draft’s', () =>
+test('threat 4: a token in the query reads where the settings say so, and no cache keeps the answer', () =>
   withQueryTokens(true, async ({ token, send }) => {
     const query = `access_token=${token}`;
-    for (const [method, path, cache] of [
-      ['GET', `notes/a?${query}`, 'no-cache'],
-      ['HEAD', `notes/a?x=1&${query}&y`, 'no-cache'],
-      ['GET', `notes/?${query}`, 'no-cache'],
-      ['GET', `public/notes/?${query}`, 'no-cache, public'],
-      ['GET', `public/notes/a?${query}`, 'no-cache, public'],
+    const { etag } = (await send('GET', '/storage/alice/notes/a', { token })).headers;
+    for (const [method, path, status, headers] of [
+      ['GET', `notes/a?${query}`, 200, {}],
+      ['GET', `notes/a?${query}`, 206, { Range: 'bytes=0-1' }],
+      ['GET', `notes/a?${query}`, 304, { 'If-None-Match': etag! }],
+      ['HEAD', `notes/a?x=1&${query}&y`, 200, {}],
+      ['GET', `notes/?${query}`, 200, {}],
+      ['GET', `public/notes/?${query}`, 200, {}],
+      ['GET', `public/notes/a?${query}`, 200, {}],
+      ['GET', 'public/notes/a?access_token=unknown', 200, {}],
     ] as const) {
-      const reply = await send(method, `/storage/alice/${path}`);
-      assert.equal(reply.status, 200, path);
-      assert.equal(reply.headers['cache-control'], cache);
+      const reply = await send(method, `/storage/alice/${path}`, { headers });
+      assert.equal(reply.status, status, path);
+      assert.equal(reply.headers['cache-control'], 'no-store, private', path);
       assert.equal(reply.headers['referrer-policy'], 'no-referrer', 'nobody learns the address');
+      assert.equal(reply.headers['access-control-allow-origin'], '*');
     }
-    const { headers } = await send('GET', '/storage/alice/notes/a', { token });
-    assert.equal(headers['referrer-policy'], undefined);
+    const missing = await send('GET', `/storage/alice/notes/none?${query}`);
+    assert.equal(missing.status, 404);
+    assert.equal(missing.headers['cache-control'], 'no-store, no-transform');
+    for (const [path, cache] of [
+      ['notes/a', 'no-cache'],
+      ['notes/', 'no-cache'],
+      ['public/notes/a?x=1', 'no-cache, public'],
+    ] as const) {
+      const { headers } = await send('GET', `/storage/alice/${path}`, { token });
+      assert.equal(headers['cache-control'], cache, 'the draft’s, where the address holds no token');
+      assert.equal(headers['referrer-policy'], undefined);
+    }
   }));
 
 test('threat 4: a token in the query never writes', () =>

@@ -16,7 +16,7 @@ const INERT = [
   ...CORS_HEADERS,
 ];
 
-/** Draft, section 6: these values and no others. */
+/** Draft, section 6: these values and no others, but for addresses with a token (`keepPrivate`). */
 const READ_HEADERS = ['Cache-Control', 'no-cache', ...INERT];
 const PUBLIC_READ_HEADERS = ['Cache-Control', 'no-cache, public', ...INERT];
 
@@ -32,15 +32,17 @@ export function quoted(etag: string): string {
 }
 
 /** The headers of a successful read, to which the caller adds its own. */
-export function readHeaders(path: StoragePath): string[] {
+export function readHeaders(response: ServerResponse, path: StoragePath): string[] {
+  if (response.hasHeader('Cache-Control')) return INERT.slice();
   return path.isPublic ? PUBLIC_READ_HEADERS.slice() : READ_HEADERS.slice();
 }
 
 /**
- * For an answer to a request whose address holds a token: no page that is reached from it learns the address. The
- * draft's values of Cache-Control stand (RFC 6750 would add `private`): a cache has to ask again each time, with the token.
+ * For an answer to a request whose address holds a token: no page that is reached from it learns the address, and no
+ * cache keeps what is read under it (RFC 6750, section 2.3: `private`). Errors and writes are kept by nobody anyway.
  */
 export function keepPrivate(response: ServerResponse): void {
+  response.setHeader('Cache-Control', 'no-store, private');
   response.setHeader('Referrer-Policy', 'no-referrer');
 }
 

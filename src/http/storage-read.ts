@@ -45,7 +45,7 @@ export async function readDocument(
     answer(request, response, 416, headers, `the document has ${info.size} bytes`);
     return true;
   }
-  const headers = documentHeaders(path, info, range);
+  const headers = documentHeaders(response, path, info, range);
   if (request.method === 'HEAD') {
     response.writeHead(200, headers);
     response.end();
@@ -58,8 +58,13 @@ export async function readDocument(
   return true;
 }
 
-function documentHeaders(path: DocumentPath, info: DocumentInfo, range: ByteRange | undefined): string[] {
-  const headers = readHeaders(path);
+function documentHeaders(
+  response: ServerResponse,
+  path: DocumentPath,
+  info: DocumentInfo,
+  range: ByteRange | undefined,
+): string[] {
+  const headers = readHeaders(response, path);
   headers.push('Content-Type', info.type, 'ETag', quoted(info.etag), 'Last-Modified', info.lastModified);
   const length = range ? range.end - range.start + 1 : info.size;
   headers.push('Accept-Ranges', 'bytes', 'Content-Length', String(length));
@@ -75,7 +80,7 @@ export async function readFolder(reading: Reading, exchange: Exchange, path: Fol
     if (answeredByCondition(reading, request, response, path, tag, undefined)) return;
   }
   const { etag, body } = await reading.storage.listing(path);
-  const headers = readHeaders(path);
+  const headers = readHeaders(response, path);
   headers.push('Content-Type', FOLDER_TYPE, 'ETag', quoted(etag), 'Content-Length', String(body.length));
   response.writeHead(200, headers);
   response.end(request.method === 'HEAD' ? undefined : body);
@@ -108,7 +113,7 @@ function answeredByCondition(
     answer(request, response, 412, ['ETag', quoted(etag)], 'another version stands here now');
     return true;
   }
-  const block = readHeaders(path);
+  const block = readHeaders(response, path);
   block.push('ETag', quoted(etag));
   response.writeHead(304, block);
   response.end();
