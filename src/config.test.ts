@@ -211,6 +211,9 @@ test('sizes and durations have a unit', () => {
   assert.equal(parseDuration('30d'), 30 * 86_400_000);
   assert.equal(parseDuration('10s'), 10_000);
   assert.equal(parseDuration('250ms'), 250);
+  assert.equal(parseDuration('36500d'), 36_500 * 86_400_000);
+  for (const tooLong of ['36501d', '36500.1d', '876001h', '100000000d', `${'9'.repeat(400)}ms`])
+    assert.equal(parseDuration(tooLong), undefined, tooLong);
   for (const wrong of ['', '64', 'MiB', '-1MiB', '1e3MiB', '64 mib', '1constructor', '99999999TiB']) {
     assert.equal(parseSize(wrong), undefined, wrong);
     assert.equal(parseDuration(wrong), undefined, wrong);

@@ -34,23 +34,24 @@ const UNITS_OF_TIME_MS: Record<string, number> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+const LONGEST_DURATION_MS = 36_500 * 86_400_000; // a sum with it is still a date
 
-function quantity(text: string, units: Record<string, number>): number | undefined {
+function quantity(text: string, units: Record<string, number>, max: number): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text);
   const unit = match && units[match[2]!];
   if (!unit) return undefined;
   const value = Math.round(Number(match[1]) * unit);
-  return Number.isSafeInteger(value) ? value : undefined;
+  return value <= max ? value : undefined;
 }
 
 /** `64MiB`, `1.5GB` → bytes */
 export function parseSize(text: string): number | undefined {
-  return quantity(text, UNITS_OF_SIZE);
+  return quantity(text, UNITS_OF_SIZE, Number.MAX_SAFE_INTEGER);
 }
 
-/** `30d`, `10s` → milliseconds */
+/** `30d`, `10s` → milliseconds; undefined also for more than 100 years (36,500 days) */
 export function parseDuration(text: string): number | undefined {
-  return quantity(text, UNITS_OF_TIME_MS);
+  return quantity(text, UNITS_OF_TIME_MS, LONGEST_DURATION_MS);
 }
 
 const size: SettingType<number> = { what: 'a size such as 64MiB', parse: parseSize };

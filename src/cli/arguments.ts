@@ -64,7 +64,7 @@ export function quotaArgument(text: string): { bytes: number | undefined } {
 export function durationArgument(text: string): number {
   const duration = parseDuration(text);
   if (duration !== undefined && duration > 0) return duration;
-  throw new InvalidArgumentError('A time is written as 30d, 12h or 10m.');
+  throw new InvalidArgumentError('A time is written as 30d, 12h or 10m, and is no longer than 36500d.');
 }
 
 export function originArgument(text: string): string {

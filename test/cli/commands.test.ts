@@ -81,6 +81,8 @@ test('bad usage is told in a line and ends with 2', async () => {
     [['token', 'create', 'ann', 'public:r'], /notes:rw/],
     [['token', 'create', 'ann', 'a:r', '--app', 'notes'], /origin/],
     [['token', 'create', 'ann', 'a:r', '--expires', '30'], /30d/],
+    [['token', 'create', 'ann', 'a:r', '--expires', '100000000d'], /no longer than 36500d/],
+    [['audit', '--since', '36501d'], /no longer than 36500d/],
     [['user', 'quota', 'ann', 'much'], /5GiB/],
     [['log', 'ann', 'notes/todo'], /first folder/],
     [['log', 'ann', 'notes', '--limit', '0'], /number/],
