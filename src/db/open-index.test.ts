@@ -399,3 +399,19 @@ for (const [how, damage] of Object.entries(damages)) {
     assert.equal(index.documents.find(repository, '', 'a')?.size, 1);
   });
 }
+
+test('an error for which SQLite itself rolls back comes out as it is, and nothing is lost', () => {
+  const { repository } = fill();
+  index.close();
+  const other = new DatabaseSync(file);
+  other.exec(`CREATE TRIGGER full BEFORE DELETE ON repositories
+    BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END`);
+  index = openIndex(file);
+  assert.throws(() => index.repositories.remove(repository), /the disk is full/);
+  assert.equal(index.repositories.find('alice', 'notes')?.documents, 2);
+  assert.deepEqual({ ...index.documents.find(repository, 'd/e', 'b') }, document(10));
+  other.exec('DROP TRIGGER full');
+  other.close();
+  index.repositories.remove(repository);
+  assert.equal(index.repositories.find('alice', 'notes'), undefined);
+});

@@ -76,7 +76,8 @@ export function openRepositories(
       last.run(id);
       database.exec('COMMIT');
     } catch (error) {
-      database.exec('ROLLBACK');
+      // of some errors, such as a full disk, SQLite has rolled back by itself
+      if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
     } finally {
       ids.clear();
