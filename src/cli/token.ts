@@ -1,6 +1,7 @@
 // `gitstead token …`: bearer tokens made, listed and revoked from the terminal, also while the server runs.
 import { Argument, Command, Option } from 'commander';
 import type { Grant } from '../db/grants.ts';
+import { isSecret } from '../db/secrets.ts';
 import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { formatScopes, parseScopes, type Scope } from '../protocol/scopes.ts';
@@ -80,9 +81,15 @@ function listCommand(): Command {
 }
 
 function revokeCommand(): Command {
-  const command = addDataOption(new Command('revoke'))
+  const command: Command = addDataOption(new Command('revoke'))
     .description('end a token at once')
-    .argument('<token-or-id>', 'the token, or its id as token list shows it')
+    .addArgument(
+      new Argument('<token-or-id>', 'the token, or its id as token list shows it').argParser((text) => {
+        if (!text.startsWith('-') || isSecret(text)) return text;
+        return command.error(`error: unknown option '${text}'`, { exitCode: 2 });
+      }),
+    )
+    .allowUnknownOption() // one token in 64 begins with a dash
     .action(async (tokenOrId: string, options: DataOption) => {
       await withAccounts(dataFolderIn(options), async ({ grants, audit }) => {
         const revoked = (await grants.revokeToken(tokenOrId)) ?? (await grants.revoke(tokenOrId));
