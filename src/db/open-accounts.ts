@@ -123,7 +123,7 @@ async function migrate(
     database.exec('COMMIT');
     return;
   }
-  database.exec('ROLLBACK');
+  if (database.isTransaction) database.exec('ROLLBACK');
   const message =
     results === undefined || results.length === 0
       ? 'accounts.db was written by a newer Gitstead: start that one, or restore a backup'

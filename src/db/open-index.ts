@@ -261,7 +261,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
     try {
       return read();
     } finally {
-      rollback.run();
+      if (database.isTransaction) rollback.run();
     }
   }
 

@@ -221,12 +221,15 @@ async function liveThrough(world: TestPages, secrets: Set<string>): Promise<void
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   });
-  const answer = await browser.submit(asked, { decision: 'allow' });
-  const code = new URL(answer.location).searchParams.get('code')!;
-  keep(code, verifier);
-  const redeem = { grant_type: 'authorization_code', code, redirect_uri, code_verifier: verifier };
-  const given = await ask(world, '/oauth/token', { ...redeem, client_id: NOTES });
-  keep(given.access_token, given.refresh_token);
+  const redeemNew = async () => {
+    const answer = await browser.submit(asked, { decision: 'allow' });
+    const code = new URL(answer.location).searchParams.get('code')!;
+    const redeem = { grant_type: 'authorization_code', code, redirect_uri, code_verifier: verifier };
+    const given = await ask(world, '/oauth/token', { ...redeem, client_id: NOTES });
+    keep(code, verifier, given.access_token, given.refresh_token);
+    return { redeem, given };
+  };
+  const { given } = await redeemNew();
   const refresh = (refresh_token = '') =>
     ask(world, '/oauth/token', { grant_type: 'refresh_token', refresh_token, client_id: NOTES });
   const next = await refresh(given.refresh_token);
@@ -234,6 +237,7 @@ async function liveThrough(world: TestPages, secrets: Set<string>): Promise<void
   const last = await refresh(next.refresh_token);
   keep(last.access_token, last.refresh_token);
   assert.equal((await refresh(given.refresh_token)).error, 'invalid_grant');
+  const { redeem } = await redeemNew();
   assert.equal((await ask(world, '/oauth/token', { ...redeem, client_id: NOTES })).error, 'invalid_grant');
   const token = new URLSearchParams(new URL(implicit.location).hash.slice(1)).get('access_token')!;
   assert.deepEqual(await ask(world, '/oauth/revoke', { token }), {});
@@ -258,7 +262,7 @@ test('threats 5 and 30: no secret of a whole life is in the trail, the database 
     ...['account-made -', 'signed-in -', 'signed-out -'],
     ...['sign-in-failed - wrong password', 'signed-in -'],
     ...[`app-allowed ${NOTES} notes:rw`, `app-allowed ${NOTES} notes:rw`],
-    ...[`refresh-reused ${NOTES}`, `code-reused ${NOTES}`],
+    ...[`refresh-reused ${NOTES}`, `app-allowed ${NOTES} notes:rw`, `code-reused ${NOTES}`],
     `app-revoked ${NOTES} the app gave it back`,
   ]);
   const events = await world.accounts.audit.list({ limit: 99 });

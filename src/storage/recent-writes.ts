@@ -37,6 +37,8 @@ export type RecentWrites = {
 
 export type ReadRecentWrites = (user: UserName, apps: readonly WritingApp[]) => Promise<RecentWrites>;
 
+/** A pushed commit may name any time; this is the last that is a date. */
+const LAST_DATE_MS = 8.64e15;
 const WRITES_PER_APP = 3;
 const COMMITS_PER_MODULE = 200;
 /** Of more, those that were written last. */
@@ -104,7 +106,8 @@ function writesIn(folder: string, module: string, apps: readonly string[]): Map<
       const path = module === ROOT_MODULE ? change.path : `${module}/${change.path}`;
       if (writes.length === WRITES_PER_APP || writes.some((write) => write.path === path)) continue;
       const kind = change.kind === 'DELETE' ? 'DELETE' : 'PUT';
-      found.set(change.app, [...writes, { path, kind, time: commit.committer.time * 1000 }]);
+      const time = Math.min(commit.committer.time * 1000, LAST_DATE_MS);
+      found.set(change.app, [...writes, { path, kind, time }]);
       if (apps.every((app) => found.get(app)?.length === WRITES_PER_APP)) break;
     }
   } finally {
