@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runLoad } from './load-job.ts';
+import { readProcessorMs } from './machine.ts';
 import { removeFolder, startServer, stop, temporaryFolder } from './processes.ts';
 import { folderPath, MODULES } from './sides/side.ts';
 import { median } from './statistics.ts';
@@ -30,14 +31,18 @@ async function told(): Promise<{ checked: number; unchecked: number; token: stri
 const target = { folder: folderPath(0, MODULES.small), authorization: `Bearer ${token}` };
 await runLoad({ kind: 'fill', port: checked, targets: [target], documents: DOCUMENTS, connections: 32 });
 const rates: Record<'checked' | 'unchecked', number[]> = { checked: [], unchecked: [] };
+const processor: typeof rates = { checked: [], unchecked: [] };
 for (let round = 0; round < rounds; round++) {
-  for (const [side, port] of [
+  const sides = [
     ['checked', checked],
     ['unchecked', unchecked],
-  ] as const) {
+  ] as const;
+  for (const [side, port] of round % 2 === 0 ? sides : sides.toReversed()) {
     const targets = Array.from({ length: CONNECTIONS }, () => target);
     const job = { kind: 'loop', port, method: 'GET', targets, documents: DOCUMENTS, expect: [200] } as const;
-    const { rate, errors } = await runLoad({ ...job, expect: [200], warmupSeconds: 0.3, seconds: 1.5 });
+    const before = readProcessorMs(server.pid) ?? Number.NaN;
+    const { rate, errors, sent } = await runLoad({ ...job, expect: [200], warmupSeconds: 0.3, seconds: 1.5 });
+    processor[side].push(((readProcessorMs(server.pid) ?? Number.NaN) - before) / sent);
     if (errors > 0) throw new Error(`${errors} requests failed`);
     rates[side].push(rate);
   }
@@ -48,6 +53,8 @@ const ratios = rates.checked.map((rate, round) => rate / rates.unchecked[round]!
 console.log(`GET 200 B a second, ${CONNECTIONS} connections, median of ${rounds} rounds in turn`);
 console.log(`  with the token checked  ${Math.round(median(rates.checked))}`);
 console.log(`  without                 ${Math.round(median(rates.unchecked))}`);
+const costs = [processor.checked, processor.unchecked].map((each) => (median(each) * 1000).toFixed(1));
+console.log(`  processor, µs for each  ${costs[0]} and ${costs[1]}`);
 console.log(
   `  ratio                   ${median(ratios).toFixed(3)} (rounds: ${ratios.map((ratio) => ratio.toFixed(2)).join(' ')})`,
 );
