@@ -151,7 +151,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
     documents: new KnownRows<DocumentRow>(),
   };
   const tables = Object.values(known);
-  const repositories = openRepositories(database, known.repositories, { scan, write, forget });
+  const repositories = openRepositories(database, known.repositories, { scan, write, inTransaction, forget });
   const folders = openFolders(database, known.folders, scan);
   const documents = openDocuments(database, folders, known.documents, scan);
   const begin = database.prepare('BEGIN IMMEDIATE');
@@ -275,6 +275,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
       work();
       commit.run();
     } catch (error) {
+      // of some errors, such as a full disk, SQLite has rolled back by itself
       if (database.isTransaction) rollback.run();
       throw error;
     }

@@ -39,9 +39,14 @@ export interface Repositories {
 export function openRepositories(
   database: DatabaseSync,
   known: KnownRows<RepositoryRow>,
-  index: { scan: Scan; write: () => void; forget: () => void },
+  index: {
+    scan: Scan;
+    write: () => void;
+    inTransaction: (work: () => void) => void;
+    forget: () => void;
+  },
 ): Repositories {
-  const { scan, write, forget } = index;
+  const { scan, write, inTransaction, forget } = index;
   /** by 'user/module' */
   const ids = new LRUCache<string, number>({ max: MAX_IDS });
   const findId = database.prepare('SELECT id FROM repositories WHERE user = ? AND module = ?');
@@ -67,18 +72,14 @@ export function openRepositories(
     'UPDATE repositories SET head = NULL, documents = 0, bytes = 0 WHERE id = ?',
   );
 
-  function inTransaction(id: number, last: typeof remove): void {
+  function removeRows(id: number, last: typeof remove): void {
     write();
-    database.exec('BEGIN IMMEDIATE');
     try {
-      removeDocuments.run(id);
-      removeFolders.run(id);
-      last.run(id);
-      database.exec('COMMIT');
-    } catch (error) {
-      // of some errors, such as a full disk, SQLite has rolled back by itself
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
+      inTransaction(() => {
+        removeDocuments.run(id);
+        removeFolders.run(id);
+        last.run(id);
+      });
     } finally {
       ids.clear();
       forget();
@@ -115,7 +116,7 @@ export function openRepositories(
       const row = { ...before, head, documents: before.documents + documents, bytes: before.bytes + bytes };
       known.change(`${id}`, row, when, () => move.run(head, row.documents, row.bytes, id));
     },
-    remove: (id) => inTransaction(id, remove),
-    clear: (id) => inTransaction(id, reset),
+    remove: (id) => removeRows(id, remove),
+    clear: (id) => removeRows(id, reset),
   };
 }

@@ -13,8 +13,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
-  readSync,
   rmSync,
   write,
 } from 'node:fs';
@@ -24,9 +22,9 @@ import { createDeflate, deflateSync } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
 import { placeFile, stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
 import type { Oid } from './object-id.ts';
-import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, readEntryHeader, writeEntryHeader } from './pack-entry.ts';
+import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, writeEntryHeader } from './pack-entry.ts';
 import { keepPack, packFile } from './pack-files.ts';
-import { encodeIndex, openIndex } from './pack-index.ts';
+import { encodeIndex } from './pack-index.ts';
 import { PackWriter } from './pack-writer.ts';
 import { CORNER } from './repository.ts';
 import { storedLength, writeStored } from './zlib.ts';
@@ -114,28 +112,6 @@ export function discardSpooledPack(gitDir: string, name: string): void {
 export function discardSpool(spooled: SpooledBlob): void {
   rmSync(spooled.indexPath, { force: true });
   rmSync(spooled.packPath, { force: true });
-}
-
-/**
- * A spooled blob that an earlier run left whole, by the name that the journal tells; undefined when there is none (it was
- * placed, or never finished). For recovery.
- */
-export function findSpool(gitDir: string, name: string): SpooledBlob | undefined {
-  const { packPath, indexPath } = pathsOf(gitDir, name);
-  try {
-    const oid = openIndex(readFileSync(indexPath)).oidAt(0);
-    const descriptor = openSync(packPath, 'r');
-    try {
-      const header = Buffer.alloc(MAX_ENTRY_HEADER_BYTES);
-      readSync(descriptor, header, 0, header.length, FIRST_ENTRY_AT);
-      return { oid, size: readEntryHeader(header, 0).size, name, packPath, indexPath };
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** Removes everything spooled, whole or not, but the packs of these names. For recovery. */

@@ -57,7 +57,7 @@ function bodyOf(read: (oid: Oid) => GitObject | undefined, oid: Oid | undefined)
 }
 
 /** Entries of two tree bodies that are not in both, paired by name. */
-export function differingEntries(a: Buffer, b: Buffer): { before?: TreeEntry; after?: TreeEntry }[] {
+function differingEntries(a: Buffer, b: Buffer): { before?: TreeEntry; after?: TreeEntry }[] {
   const pairs = new Map<string, { before?: TreeEntry; after?: TreeEntry }>();
   const [onlyInA, onlyInB] = unsharedRuns(a, b);
   for (const run of onlyInA) for (const entry of parseTree(run)) pairs.set(entry.name, { before: entry });

@@ -19,7 +19,7 @@ import { copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { GitsteadError } from '../errors.ts';
-import { placeFile, replaceFile, STAGING_PREFIX, stagingPath, syncFile, syncFolder } from '../git/durable.ts';
+import { clearStaging, placeFile, replaceFile, stagingPath, syncFile, syncFolder } from '../git/durable.ts';
 import { type Oid, parseOid } from '../git/object-id.ts';
 import { runGit } from '../git/process.ts';
 
@@ -56,9 +56,7 @@ export async function copyRepository(from: string, copy: string): Promise<Copied
 
 function makeSkeleton(from: string, target: string): void {
   for (const folder of FOLDERS) mkdirSync(join(target, folder), { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(target)) {
-    if (name.startsWith(STAGING_PREFIX)) rmSync(join(target, name), { recursive: true, force: true });
-  }
+  clearStaging(target);
   for (const name of ['HEAD', 'config']) {
     const bytes = readFileSync(join(from, name));
     const file = join(target, name);

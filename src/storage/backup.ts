@@ -9,9 +9,9 @@ import { copyDatabase } from '../db/copy-database.ts';
 import type { FolderLock } from '../db/folder-lock.ts';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
 import {
+  clearStaging,
   placeFile,
   replaceFile,
-  STAGING_PREFIX,
   stagingPath,
   syncFile,
   syncFolderNow,
@@ -125,11 +125,7 @@ function clearAway(to: string): void {
   rmSync(join(to, 'journal'), { recursive: true, force: true });
   mkdirSync(repositories, { recursive: true, mode: 0o700 });
   const userFolders = readdirSync(repositories).map((name) => join(repositories, name));
-  for (const folder of [to, repositories, ...userFolders.filter((path) => existsSync(path))]) {
-    for (const name of readdirSync(folder)) {
-      if (name.startsWith(STAGING_PREFIX)) rmSync(join(folder, name), { recursive: true, force: true });
-    }
-  }
+  for (const folder of [to, repositories, ...userFolders]) clearStaging(folder);
 }
 
 async function copyAccounts(from: string, to: string): Promise<void> {

@@ -1,10 +1,10 @@
 // Recovery, at start: what the journal holds becomes packs and refs before anything is served; then the leftovers of the
 // stopped process go. Nothing that was acknowledged depends on anything but the journal, which goes only when all is synced
 // (see aftermath.ts).
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GitsteadError } from '../errors.ts';
-import { STAGING_PREFIX } from '../git/durable.ts';
+import { clearStaging } from '../git/durable.ts';
 import { isAncestor, walkCommits } from '../git/history.ts';
 import type { Oid } from '../git/object-id.ts';
 import { ObjectStore, type OpenFiles, verifyPack } from '../git/object-store.ts';
@@ -227,10 +227,7 @@ async function lockMain(folder: string): Promise<void> {
 export function removeLeftovers(folder: string, isCopy: boolean): void {
   mendRepository(folder);
   removeStaleLock(folder, isCopy);
-  const corner = join(folder, CORNER);
-  for (const name of listFolder(corner)) {
-    if (name.startsWith(STAGING_PREFIX)) rmSync(join(corner, name), { recursive: true, force: true });
-  }
+  clearStaging(join(folder, CORNER));
   clearSpool(folder, new Set());
   for (const name of ourKeeps(folder)) {
     if (!verifyPack(packFile(folder, name, 'pack'))) removePack(folder, name);
@@ -242,13 +239,4 @@ export function removeLeftovers(folder: string, isCopy: boolean): void {
 function removeStaleLock(folder: string, isCopy: boolean): void {
   if (isCopy) removeAnyLock(folder);
   else removeOurLock(folder);
-}
-
-function listFolder(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }

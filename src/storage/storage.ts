@@ -1,11 +1,11 @@
 // The door of the store. Opens what lives (index, journal, repositories), recovers, and sends each request its
 // straight way: writes through intake into their repository's queue, reads to the index and the repository's objects.
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Index } from '../db/open-index.ts';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
-import { placeFile, STAGING_PREFIX, stagingPath, syncFolder } from '../git/durable.ts';
+import { clearStaging, placeFile, stagingPath, syncFolder } from '../git/durable.ts';
 import { OpenFiles } from '../git/object-store.ts';
 import { discardSpool, discardSpooledPack } from '../git/spool-pack.ts';
 import type { Log } from '../log.ts';
@@ -316,11 +316,7 @@ function takeStock(
 
 /** Repositories that were being made, and users that were being removed. */
 function removeStaging(repositoriesFolder: string): void {
-  for (const folder of [repositoriesFolder, ...userFolders(repositoriesFolder)]) {
-    for (const name of readdirSync(folder)) {
-      if (name.startsWith(STAGING_PREFIX)) rmSync(join(folder, name), { recursive: true, force: true });
-    }
-  }
+  for (const folder of [repositoriesFolder, ...userFolders(repositoriesFolder)]) clearStaging(folder);
 }
 
 function userFolders(repositoriesFolder: string): string[] {
