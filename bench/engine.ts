@@ -62,7 +62,13 @@ export async function measureEngine(options: EngineOptions): Promise<RowResult[]
   const templates = temporaryFolder('engine');
   const results: RowResult[] = [];
   for (const workload of options.workloads) {
-    const row: RowResult = { id: workload.id, title: workload.title, unit: '/s', cells: {} };
+    const row: RowResult = {
+      id: `engine-${workload.id}`,
+      title: workload.title,
+      unit: '/s',
+      better: 'more',
+      cells: {},
+    };
     results.push(row);
     const template = join(templates, workload.id);
     for (let round = 0; round < options.rounds; round += 1) {
@@ -103,7 +109,7 @@ async function measureOurs(workload: Workload, template: string, seconds: number
       throw new Error(`git finds ${found} new commits, and ${result.allCommits} were acknowledged`);
     }
     const { rate, p50Ms, p99Ms, processorMsPerCommit } = result;
-    return { rate, p50Ms, p99Ms, processorMs: processorMsPerCommit };
+    return { value: rate, p50Ms, p99Ms, processorMs: processorMsPerCommit };
   } finally {
     removeFolder(folder);
   }
@@ -114,7 +120,7 @@ async function measureBeside(command: string, workload: Workload, seconds: numbe
   const stdout = await mustRun(command, args, { limitMs: (seconds + 120) * 1000 });
   const { rate } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { rate?: unknown };
   if (typeof rate !== 'number') throw new Error('the command printed no rate');
-  return { rate };
+  return { value: rate };
 }
 
 /** Prints the engine's table and keeps its figures. */
@@ -123,7 +129,8 @@ export function reportEngine(rows: RowResult[], options: EngineOptions, machine:
   console.log(
     `\ncommits per second without HTTP, fsync on: median of ${options.rounds} rounds of ${options.seconds} s, sides in turn\n`,
   );
-  const goalsOf = ({ id }: RowResult) => WORKLOADS.find((workload) => workload.id === id)?.goals ?? {};
+  const goalsOf = ({ id }: RowResult) =>
+    WORKLOADS.find((workload) => id === `engine-${workload.id}`)?.goals ?? {};
   console.log(formatTable(rows, sides, OURS, goalsOf));
   for (const block of [formatProcessor(rows, [OURS]), formatRemarks(rows)])
     if (block) console.log(`\n${block}`);

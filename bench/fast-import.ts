@@ -15,7 +15,8 @@ const PACE = {
   checkpoints: { markEvery: 1, unreadMarks: 0, before: 'checkpoint\n' },
 };
 
-export type ImportResult = { commits: number; seconds: number; rate: number };
+/** A round whose value is commits per second. */
+export type ImportResult = { commits: number; seconds: number; value: number };
 
 /**
  * Commits one document at a time into a folder that already holds `documents`, for about `seconds`. The clock
@@ -68,7 +69,7 @@ async function feed(
   await ended;
   const took = (performance.now() - start) / 1000;
   if (child.exitCode !== 0) throw new Error(`git fast-import: ${complaint.trim().split('\n')[0]}`);
-  return { commits, seconds: took, rate: commits / took };
+  return { commits, seconds: took, value: commits / took };
 }
 
 /** A function that waits until so many progress lines were printed, or the process has ended. */

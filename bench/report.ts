@@ -1,8 +1,9 @@
 // Prints a run's figures for people, and keeps them as JSON. Says what was not measured, and what varied too much.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Judgement } from './goals.ts';
 import type { Machine } from './machine.ts';
-import { type Cell, compare, type Round, type RowResult, rateOf, spreadOf } from './results.ts';
+import { type Cell, compare, medianOf, type Round, type RowResult, spreadOf } from './results.ts';
 import { median, WIDE_SPREAD } from './statistics.ts';
 
 const MIB = 2 ** 20;
@@ -43,7 +44,7 @@ function formatCell(cell: Cell | undefined): string {
   if (cell.kind === 'failed') return 'failed';
   const wide = spreadOf(cell) > WIDE_SPREAD ? '~' : '';
   const errors = cell.rounds.some((round) => (round.errors ?? 0) > 0) ? '!' : '';
-  return `${wide}${formatRate(rateOf(cell)!)}${errors}`;
+  return `${wide}${formatRate(medianOf(cell)!)}${errors}`;
 }
 
 /** Three significant digits at least, thousands with a comma. */
@@ -107,7 +108,7 @@ export function formatRemarks(rows: readonly RowResult[]): string {
       const where = `${row.id}, ${side}`;
       if (cell.kind === 'failed') lines.push(`${where}: failed: ${cell.reason}`);
       else if (spreadOf(cell) > WIDE_SPREAD) {
-        const rates = cell.rounds.map(({ rate }) => formatRate(rate)).join(', ');
+        const rates = cell.rounds.map(({ value }) => formatRate(value)).join(', ');
         lines.push(`${where}: ~ the rounds differ by ${Math.round(spreadOf(cell) * 100)} %: ${rates}`);
       }
       const errors = cell.rounds.reduce((sum, round) => sum + (round.errors ?? 0), 0);
@@ -135,4 +136,27 @@ export function keepResults(name: string, run: object): string {
   const file = join(folder, `${name}-${stamp}.json`);
   writeFileSync(file, `${JSON.stringify(run, null, 1)}\n`);
   return file;
+}
+
+/** A suite's table with what is to be said of it. */
+export function formatSuite(title: string, rows: readonly RowResult[]): string {
+  const sides = [...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
+  const table = formatTable(rows, sides, 'gitstead', () => ({}));
+  const blocks = [
+    formatProcessor(rows, sides),
+    formatGrowth(rows, 'gitstead', () => undefined),
+    formatRemarks(rows),
+  ];
+  return [title, table, ...blocks.filter((block) => block !== '')].join('\n\n');
+}
+
+/** One line for each goal. */
+export function formatGoals(judgements: readonly Judgement[]): string {
+  const lines = judgements.map(({ what, goal, measured, met }) => [
+    what,
+    goal,
+    measured === undefined ? '–' : formatRate(measured),
+    met === undefined ? 'not measured' : met ? 'met' : 'MISSED',
+  ]);
+  return alignColumns([['goals', 'goal', 'measured', ''], ...lines]);
 }

@@ -7,11 +7,11 @@ export type Cell =
   | { kind: 'failed'; reason: string; rounds: Round[] /* those before the failure */ };
 
 export type Round = {
-  /** requests, commits or MiB per second */
-  rate: number;
+  /** in the row's unit: requests or commits per second, MiB/s, ms, packs … */
+  value: number;
   p50Ms?: number;
   p99Ms?: number;
-  /** answers other than the expected ones; they are not part of the rate */
+  /** answers other than the expected ones; they are not part of the value */
   errors?: number;
   firstError?: string;
   /** peak of the server's resident memory above what it was before */
@@ -21,23 +21,32 @@ export type Round = {
   processorMs?: number;
 };
 
-export type RowResult = { id: string; title: string; unit: string; cells: Record<string, Cell> };
+export type RowResult = {
+  /** `<suite>-<what>`, unique over all suites */
+  id: string;
+  title: string;
+  unit: string;
+  /** which direction of the value is good */
+  better: 'more' | 'less';
+  /** by side */
+  cells: Record<string, Cell>;
+};
 
 /** Goal and verdict of one comparison; `ratio` is of medians, absent when a side failed. */
 export type Comparison = { against: string; goal?: number; ratio?: number; met?: boolean };
 
-/** The median rate of a side; undefined when it was not measured or failed. */
-export function rateOf(cell: Cell | undefined): number | undefined {
-  return cell?.kind === 'measured' ? median(cell.rounds.map(({ rate }) => rate)) : undefined;
+/** The median value of a side; undefined when it was not measured or failed. */
+export function medianOf(cell: Cell | undefined): number | undefined {
+  return cell?.kind === 'measured' ? median(cell.rounds.map(({ value }) => value)) : undefined;
 }
 
 export function spreadOf(cell: Cell): number {
-  return cell.kind === 'measured' ? spread(cell.rounds.map(({ rate }) => rate)) : 0;
+  return cell.kind === 'measured' ? spread(cell.rounds.map(({ value }) => value)) : 0;
 }
 
 export function compare(row: RowResult, side: string, against: string, goal: number | undefined): Comparison {
-  const ours = rateOf(row.cells[side]);
-  const theirs = rateOf(row.cells[against]);
+  const ours = medianOf(row.cells[side]);
+  const theirs = medianOf(row.cells[against]);
   const ratio = ours !== undefined && theirs !== undefined && theirs > 0 ? ours / theirs : undefined;
   return {
     against,

@@ -9,17 +9,16 @@ import { LARGE_BYTES, LARGE_NAME } from './recorded-answers.ts';
 import { addRound, type Round, type RowResult } from './results.ts';
 import { LARGE_FOLDER, type LoopRow, type Row, SMALL_FOLDER, type TransferRow } from './rows.ts';
 import { MODULES, type Side, WRITERS } from './sides/side.ts';
-
-export type Plan = { rounds: number; seconds: number; warmupSeconds: number };
+import type { Plan } from './suite.ts';
 
 const MEMORY_SAMPLE_MS = 20;
 const MIB = 2 ** 20;
 
 /** Fills a side with what the rows need: 100 documents for each user, 10,000 in one folder, whose listing is checked. */
 export async function prepare(side: Side, rows: readonly Row[]): Promise<void> {
-  const users = rows.some(({ id }) => id === 'put-32-users') ? WRITERS : 1;
+  const users = rows.some(({ id }) => id === 'http-put-32-users') ? WRITERS : 1;
   await side.fill([...Array(users).keys()], MODULES.small, SMALL_FOLDER);
-  if (!rows.some(({ id }) => id.endsWith('10000') || id === 'list-304')) return;
+  if (!rows.some(({ id }) => id.endsWith('10000') || id === 'http-list-304')) return;
   await side.fill([0], MODULES.folder, LARGE_FOLDER);
   await checkListing(side);
 }
@@ -39,7 +38,7 @@ async function checkListing(side: Side): Promise<void> {
 /** Measures one row on all sides. */
 export async function measureRow(row: Row, sides: readonly Side[], plan: Plan): Promise<RowResult> {
   const unit = row.kind === 'loop' ? '/s' : 'MiB/s';
-  const result: RowResult = { id: row.id, title: row.title, unit, cells: {} };
+  const result: RowResult = { id: row.id, title: row.title, unit, better: 'more', cells: {} };
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const side of sides) {
       await addRound(result, side.name, () =>
@@ -82,7 +81,7 @@ async function measureLoop(row: LoopRow, side: Side, plan: Plan): Promise<Round>
 
 function roundOf(result: LoadResult): Round {
   return {
-    rate: result.rate,
+    value: result.rate,
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     generatorLoad: result.generatorLoad,
@@ -107,7 +106,7 @@ async function measureTransfer(row: TransferRow, side: Side): Promise<Round> {
     const result = await runLoad({ ...job, bytes: LARGE_BYTES });
     const peak = Math.max(sampledBytes, readMemory(pid)?.peakBytes ?? 0);
     return {
-      rate: LARGE_BYTES / MIB / result.seconds,
+      value: LARGE_BYTES / MIB / result.seconds,
       ...(before && peak > 0 ? { growthBytes: Math.max(0, peak - before.nowBytes) } : {}),
     };
   } finally {

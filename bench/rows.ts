@@ -59,7 +59,7 @@ async function unchanged(side: Side, target: Target) {
 export const ROWS: readonly Row[] = [
   {
     kind: 'loop',
-    id: 'put-1',
+    id: 'http-put-1',
     title: 'PUT 200 B, 1 writer',
     goals: { armadietto: 6 },
     fastImport: SMALL_FOLDER,
@@ -67,7 +67,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     kind: 'loop',
-    id: 'put-32',
+    id: 'http-put-32',
     title: 'PUT 200 B, 32 writers, one folder',
     goals: { armadietto: 20 },
     fastImport: SMALL_FOLDER,
@@ -78,7 +78,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     kind: 'loop',
-    id: 'put-32-users',
+    id: 'http-put-32-users',
     title: 'PUT 200 B, 32 users, one writer each',
     goals: { armadietto: 15 },
     job: async (side) => {
@@ -88,7 +88,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     kind: 'loop',
-    id: 'put-10000',
+    id: 'http-put-10000',
     title: 'PUT 200 B, folder of 10,000, 1 writer',
     goals: { armadietto: 20 },
     fastImport: LARGE_FOLDER,
@@ -96,28 +96,28 @@ export const ROWS: readonly Row[] = [
   },
   {
     kind: 'loop',
-    id: 'get',
+    id: 'http-get',
     title: 'GET 200 B, 8 connections',
     goals: { armadietto: 5, bare: 0.4 },
     job: async (side) => reads(side, side.target(0, MODULES.small), SMALL_FOLDER),
   },
   {
     kind: 'loop',
-    id: 'list-10000',
+    id: 'http-list-10000',
     title: 'listing of 10,000, 8 connections',
     goals: { armadietto: 8 },
     job: async (side) => reads(side, side.target(0, MODULES.folder), 0),
   },
   {
     kind: 'loop',
-    id: 'list-304',
+    id: 'http-list-304',
     title: '304 on that listing',
     goals: { bare: 0.4 },
     job: async (side) => unchanged(side, side.target(0, MODULES.folder)),
   },
   {
     kind: 'loop',
-    id: 'get-304',
+    id: 'http-get-304',
     title: '304 on a document',
     goals: {},
     job: async (side) => {
@@ -127,14 +127,14 @@ export const ROWS: readonly Row[] = [
   },
   {
     kind: 'transfer',
-    id: 'put-100mib',
+    id: 'http-put-100mib',
     title: '100 MiB PUT',
     method: 'PUT',
     growthGoalBytes: 64 * MIB,
   },
   {
     kind: 'transfer',
-    id: 'get-100mib',
+    id: 'http-get-100mib',
     title: '100 MiB GET',
     method: 'GET',
     growthGoalBytes: 64 * MIB,

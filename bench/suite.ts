@@ -1,5 +1,5 @@
 // What a part of `npm run bench` is: it starts what it needs on free ports and in temporary folders, measures, and ends
-// all that it started. It gives rows and judges nothing: the goals stand in goals.ts.
+// all that it started. It gives rows and judges nothing: its goals stand beside it, and goals.ts judges them.
 import type { RowResult } from './results.ts';
 
 export type Plan = {
@@ -8,14 +8,25 @@ export type Plan = {
   /** measured, in each round of a loop */
   seconds: number;
   warmupSeconds: number;
+  /** ids of rows when not all of the suite are asked for; a suite may leave it aside, `wants` reads it */
+  only?: readonly string[];
+  /** a command that measures another engine in the engine's rounds */
+  beside?: string;
 };
 
 export type Suite = {
-  /** `--only` takes it */
+  /** `--only` takes it; the ids of its rows begin with it and a hyphen */
   id: string;
   title: string;
   /** what it takes with the default plan on two cores, in seconds: all suites together stay below ten minutes */
   seconds: number;
+  /** ids of its rows, for `--list`; absent when they are known only afterwards */
+  rows?: readonly string[];
   /** @returns the rows, also those that failed: a cell tells why */
   run(plan: Plan): Promise<RowResult[]>;
 };
+
+/** Whether a row is asked for. */
+export function wants(plan: Plan, rowId: string): boolean {
+  return plan.only === undefined || plan.only.includes(rowId);
+}

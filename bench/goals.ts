@@ -1,0 +1,75 @@
+// What a goal is, and how a run's rows are judged by it. The goals themselves stand beside the rows that they speak of,
+// in suites/. A goal whose figures were not measured is not judged.
+import type { Cell, Round, RowResult } from './results.ts';
+import { median } from './statistics.ts';
+
+/** What a goal may ask of a run: medians of the rounds, undefined when the cell failed, or was not measured. */
+export type Rows = {
+  /** in the row's unit */
+  value(rowId: string, side: string): number | undefined;
+  /** ms */
+  p50(rowId: string, side: string): number | undefined;
+  /** ms */
+  p99(rowId: string, side: string): number | undefined;
+};
+
+export type Goal = {
+  /** what is compared: `PUT, one writer: × append` */
+  what: string;
+  /** what is asked for, as people read it: `≥ 0.3` */
+  goal: string;
+  measured(rows: Rows): number | undefined;
+  holds(measured: number): boolean;
+};
+
+export type Judgement = {
+  what: string;
+  goal: string;
+  /** absent: not measured */
+  measured?: number;
+  met?: boolean;
+};
+
+export function rowsOf(results: readonly RowResult[]): Rows {
+  const middle = (id: string, side: string, pick: (round: Round) => number | undefined) => {
+    const cell: Cell | undefined = results.find((row) => row.id === id)?.cells[side];
+    if (cell?.kind !== 'measured') return undefined;
+    const picked = cell.rounds.flatMap((round) => pick(round) ?? []);
+    return picked.length > 0 && picked.length === cell.rounds.length ? median(picked) : undefined;
+  };
+  return {
+    value: (id, side) => middle(id, side, ({ value }) => value),
+    p50: (id, side) => middle(id, side, ({ p50Ms }) => p50Ms),
+    p99: (id, side) => middle(id, side, ({ p99Ms }) => p99Ms),
+  };
+}
+
+export function judge(goals: readonly Goal[], results: readonly RowResult[]): Judgement[] {
+  const rows = rowsOf(results);
+  return goals.map(({ what, goal, measured, holds }) => {
+    const figure = measured(rows);
+    if (figure === undefined || !Number.isFinite(figure)) return { what, goal };
+    return { what, goal, measured: figure, met: holds(figure) };
+  });
+}
+
+/** `a / b`; undefined unless both were measured. */
+export function ratio(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined || b === 0 ? undefined : a / b;
+}
+
+/** The commonest goal: Gitstead's value is at least `factor` times that of another side in the same row. */
+export function atLeast(
+  what: string,
+  factor: number,
+  rowId: string,
+  against: string,
+  ours = 'gitstead',
+): Goal {
+  return {
+    what,
+    goal: `≥ ${factor} × ${against}`,
+    measured: (rows) => ratio(rows.value(rowId, ours), rows.value(rowId, against)),
+    holds: (measured) => measured >= factor,
+  };
+}

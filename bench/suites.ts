@@ -1,0 +1,10 @@
+// The suites of `npm run bench`, in the order in which they run, each with its goals: one line each.
+import type { Goal } from './goals.ts';
+import type { Suite } from './suite.ts';
+import { goals as engineGoals, engineSuite } from './suites/engine.ts';
+import { goals as httpGoals, httpSuite } from './suites/http.ts';
+
+export const SUITES: readonly { suite: Suite; goals: readonly Goal[] }[] = [
+  { suite: httpSuite, goals: httpGoals },
+  { suite: engineSuite, goals: engineGoals },
+];
