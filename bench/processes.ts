@@ -35,11 +35,20 @@ export function removeFolder(folder: string): void {
   folders.delete(folder);
 }
 
-/** Starts a server whose output goes to `logFile`. */
+/** Starts a server that is a program for Node; its output goes to `logFile`. */
 export function startServer(args: string[], options: { cwd: string; logFile: string }): Started {
+  return startCommand(process.execPath, args, options);
+}
+
+/** Starts a server that is any program; its output goes to `logFile`. */
+export function startCommand(
+  command: string,
+  args: string[],
+  options: { cwd: string; logFile: string },
+): Started {
   watchForEnd();
   const log = openSync(options.logFile, 'a');
-  const child = spawn(process.execPath, args, { cwd: options.cwd, stdio: ['ignore', log, log] });
+  const child = spawn(command, args, { cwd: options.cwd, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = track(child);
   const lastWords = () => failureOf(readFileSync(options.logFile, 'utf8'));

@@ -67,9 +67,24 @@ function record(answer: Answer): RecordedAnswer {
   return { status: answer.status, headers, body: (answer.body ?? Buffer.alloc(0)).toString('base64') };
 }
 
+const PLAIN_TAG = `${'0123456789'.repeat(4)}-01234567`;
+
+/** A listing of the draft's form with so many documents, of about the size of Gitstead's. */
+export function makeListing(documents: number): string {
+  const item = {
+    ETag: PLAIN_TAG,
+    'Content-Type': DOCUMENT_TYPE,
+    'Content-Length': DOCUMENT_BYTES,
+    'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT',
+  };
+  const names = Array.from({ length: documents }, (_, index) => documentName(index));
+  const items = Object.fromEntries(names.map((name) => [name, item]));
+  return JSON.stringify({ '@context': 'http://remotestorage.io/spec/folder-description', items });
+}
+
 /** Answers of the draft's form and of about the same size as Gitstead's. */
 export function plainAnswers(documents: number): RecordedAnswers {
-  const tag = `"${'0123456789'.repeat(4)}-01234567"`;
+  const tag = `"${PLAIN_TAG}"`;
   const common: [string, string][] = [
     ['Access-Control-Allow-Origin', '*'],
     ['Access-Control-Expose-Headers', 'ETag, Content-Type, Content-Length, Last-Modified'],
@@ -85,19 +100,11 @@ export function plainAnswers(documents: number): RecordedAnswers {
     ],
     body: Buffer.from(text).toString('base64'),
   });
-  const item = { ETag: tag.slice(1, -1), 'Content-Type': DOCUMENT_TYPE, 'Content-Length': DOCUMENT_BYTES };
-  const items = Object.fromEntries(
-    Array.from({ length: documents }, (_, index) => [
-      documentName(index),
-      { ...item, 'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT' },
-    ]),
-  );
-  const listing = JSON.stringify({ '@context': 'http://remotestorage.io/spec/folder-description', items });
   return {
     put: answer(200, undefined, ''),
     document: answer(200, DOCUMENT_TYPE, makeDocument()),
     documentUnchanged: answer(304, undefined, ''),
-    listing: answer(200, 'application/ld+json', listing),
+    listing: answer(200, 'application/ld+json', makeListing(documents)),
     listingUnchanged: answer(304, undefined, ''),
   };
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Target } from '../load-job.ts';
 import type { Started } from '../processes.ts';
 
-export type SideName = 'gitstead' | 'armadietto' | 'bare';
+export type SideName = 'gitstead' | 'armadietto' | 'bare' | 'nginx';
 
 /** A server that runs on loopback, with `WRITERS` users who may all write everywhere in their storage. */
 export type Side = {
