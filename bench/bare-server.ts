@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { LARGE_BYTES, type RecordedAnswer, type RecordedAnswers } from './recorded-answers.ts';
+import { MODULES } from './sides/side.ts';
 
 type Ready = { status: number; headers: string[]; body: Buffer };
 
@@ -13,6 +14,7 @@ const answers = {
   put: makeReady(recorded.put),
   document: makeReady(recorded.document),
   documentUnchanged: makeReady(recorded.documentUnchanged),
+  smallListing: makeReady(recorded.smallListing),
   listing: makeReady(recorded.listing),
   listingUnchanged: makeReady(recorded.listingUnchanged),
 };
@@ -32,8 +34,12 @@ function answerRead(request: IncomingMessage, response: ServerResponse): void {
   const path = request.url ?? '';
   const unchanged = request.headers['if-none-match'] !== undefined;
   if (path.endsWith('/large')) sendLarge(response);
-  else if (path.endsWith('/')) send(response, unchanged ? answers.listingUnchanged : answers.listing);
+  else if (path.endsWith('/')) send(response, unchanged ? answers.listingUnchanged : listingOf(path));
   else send(response, unchanged ? answers.documentUnchanged : answers.document);
+}
+
+function listingOf(path: string): Ready {
+  return path.includes(`/${MODULES.small}/`) ? answers.smallListing : answers.listing;
 }
 
 function send(response: ServerResponse, answer: Ready): void {

@@ -21,6 +21,13 @@ export type LoopJob = {
   seconds: number;
 };
 
+/** An open loop: requests are due at a fixed rate, over as many connections as there are targets; times count from then. */
+export type OpenJob = Omit<LoopJob, 'kind'> & {
+  kind: 'open';
+  /** requests per second */
+  rate: number;
+};
+
 /** Every document of each folder written once, the connections sharing the work. */
 export type FillJob = {
   kind: 'fill';
@@ -40,7 +47,7 @@ export type TransferJob = {
   bytes: number;
 };
 
-export type LoadJob = LoopJob | FillJob | TransferJob;
+export type LoadJob = LoopJob | OpenJob | FillJob | TransferJob;
 
 export type LoadResult = {
   /** answered as expected, within the measured time */
@@ -57,13 +64,16 @@ export type LoadResult = {
   p99Ms: number;
   /** processor time of the generator per second: near 1, and the generator was the limit */
   generatorLoad: number;
+  /** of an open loop: by how much the generator itself was late, at the median; the times hold it */
+  lateMs?: number;
 };
 
 const GRACE_MS = 60_000;
 
 /** Runs one job in a process of its own. Throws when nothing was answered as expected. */
 export async function runLoad(job: LoadJob): Promise<LoadResult> {
-  const allowed = job.kind === 'loop' ? (job.warmupSeconds + job.seconds) * 1000 + GRACE_MS : 2 * GRACE_MS;
+  const timed = job.kind === 'loop' || job.kind === 'open';
+  const allowed = timed ? (job.warmupSeconds + job.seconds) * 1000 + GRACE_MS : 2 * GRACE_MS;
   const finished = await run(process.execPath, [join(import.meta.dirname, 'load.ts')], {
     input: JSON.stringify(job),
     limitMs: allowed,

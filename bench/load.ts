@@ -1,11 +1,13 @@
 // The load generator: reads one job from stdin, sends its requests over raw sockets, prints the result as one
-// line of JSON. Bounded in time and number; no request is sent before the connection's last one was answered.
+// line of JSON. Bounded in time and number; on a connection no request is sent before
+// the last one was answered. The open loop stands in load-open.ts.
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
-import { DOCUMENT_BYTES, DOCUMENT_TYPE, documentName, makeDocument, pickBelow } from './documents.ts';
+import { DOCUMENT_BYTES, documentName, makeDocument } from './documents.ts';
 import { type Answer, Connection } from './http-connection.ts';
-import type { FillJob, LoadJob, LoadResult, LoopJob, Target, TransferJob } from './load-job.ts';
-import { quantile } from './statistics.ts';
+import type { FillJob, LoadJob, LoadResult, LoopJob, TransferJob } from './load-job.ts';
+import { openLoop } from './load-open.ts';
+import { emptyTally, headOf, note, putHead, requestsOf, summarise, type Tally } from './load-requests.ts';
 
 const MAX_REQUESTS = 2_000_000;
 const MAX_ERRORS = 1_000;
@@ -13,23 +15,25 @@ const MAX_ERRORS = 1_000;
 const LEFTOVER_MS = 5_000;
 const TRANSFER_PART_BYTES = 1 << 20;
 
-type Tally = { latencies: number[]; errors: number; firstError: string | undefined; sent: number };
-
 const job = JSON.parse(await text(process.stdin)) as LoadJob;
-const result = await (job.kind === 'loop' ? loop(job) : job.kind === 'fill' ? fill(job) : transfer(job));
+const result = await perform(job);
 process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 
-function headOf(method: string, port: number, target: Target, path: string, more: string): string {
-  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${target.authorization}\r\n${more}\r\n`;
-}
-
-function putHead(port: number, target: Target, name: string, bytes: number, type = DOCUMENT_TYPE): string {
-  const headers = `Content-Type: ${type}\r\nContent-Length: ${bytes}\r\n`;
-  return headOf('PUT', port, target, target.folder + name, headers);
+function perform(job: LoadJob): Promise<LoadResult> {
+  switch (job.kind) {
+    case 'loop':
+      return loop(job);
+    case 'open':
+      return openLoop(job);
+    case 'fill':
+      return fill(job);
+    case 'transfer':
+      return transfer(job);
+  }
 }
 
 async function loop(job: LoopJob): Promise<LoadResult> {
-  const tally: Tally = { latencies: [], errors: 0, firstError: undefined, sent: 0 };
+  const tally = emptyTally();
   const from = performance.now() + job.warmupSeconds * 1000;
   const until = from + job.seconds * 1000;
   const open = new Set<Connection>();
@@ -75,22 +79,8 @@ async function drive(job: LoopJob, index: number, window: Window): Promise<void>
   connection?.close();
 }
 
-/** A function that gives the next request of one connection, as text. */
-function requestsOf(job: LoopJob, index: number): () => string {
-  const target = job.targets[index]!;
-  const pick = pickBelow(Math.max(1, job.documents), index + process.pid);
-  if (job.method === 'PUT') {
-    return () => putHead(job.port, target, documentName(pick()), DOCUMENT_BYTES) + makeDocument();
-  }
-  const condition = job.ifNoneMatch ? `If-None-Match: ${job.ifNoneMatch}\r\n` : '';
-  return () => {
-    const path = target.folder + (job.documents > 0 ? documentName(pick()) : '');
-    return headOf('GET', job.port, target, path, condition);
-  };
-}
-
 async function fill(job: FillJob): Promise<LoadResult> {
-  const tally: Tally = { latencies: [], errors: 0, firstError: undefined, sent: 0 };
+  const tally = emptyTally();
   const total = job.documents * job.targets.length;
   const start = performance.now();
   const write = async () => {
@@ -122,7 +112,7 @@ async function transfer(job: TransferJob): Promise<LoadResult> {
   if (job.method === 'GET' && answer.bodyBytes !== job.bytes) {
     throw new Error(`GET of ${job.name} brought ${answer.bodyBytes} bytes instead of ${job.bytes}`);
   }
-  return summarise({ latencies: [seconds * 1000], errors: 0, firstError: undefined, sent: 1 }, seconds, 0);
+  return summarise({ ...emptyTally(), latencies: [seconds * 1000], sent: 1 }, seconds, 0);
 }
 
 async function upload(job: TransferJob, connection: Connection, part: Buffer): Promise<Answer> {
@@ -139,26 +129,6 @@ function download(job: TransferJob, connection: Connection): Promise<Answer> {
   return connection.request(headOf('GET', job.port, job.target, job.target.folder + job.name, ''));
 }
 
-function note(tally: Tally, message: string): void {
-  tally.errors += 1;
-  tally.firstError ??= message;
-}
-
 function closeAll(open: Set<Connection>): void {
   for (const connection of open) connection.close();
-}
-
-function summarise(tally: Tally, seconds: number, generatorLoad: number): LoadResult {
-  const sorted = tally.latencies.sort((a, b) => a - b);
-  return {
-    requests: sorted.length,
-    sent: tally.sent,
-    errors: tally.errors,
-    ...(tally.firstError === undefined ? {} : { firstError: tally.firstError }),
-    seconds,
-    rate: sorted.length / seconds,
-    p50Ms: quantile(sorted, 0.5),
-    p99Ms: quantile(sorted, 0.99),
-    generatorLoad: Number(generatorLoad.toFixed(2)),
-  };
 }

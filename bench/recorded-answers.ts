@@ -12,6 +12,8 @@ export type RecordedAnswers = {
   put: RecordedAnswer;
   document: RecordedAnswer;
   documentUnchanged: RecordedAnswer;
+  /** of the folder of `small`, and of `folder` */
+  smallListing: RecordedAnswer;
   listing: RecordedAnswer;
   listingUnchanged: RecordedAnswer;
 };
@@ -35,6 +37,7 @@ export async function recordAnswers(port: number, small: Target, folder: Target)
   const document = await ask('GET', small, name, '');
   const documentTag = `If-None-Match: ${headerOf(document, 'etag')}\r\n`;
   const documentUnchanged = await ask('GET', small, name, documentTag);
+  const smallListing = await ask('GET', small, '', '');
   const listing = await ask('GET', folder, '', '');
   const listingTag = `If-None-Match: ${headerOf(listing, 'etag')}\r\n`;
   const listingUnchanged = await ask('GET', folder, '', listingTag);
@@ -43,6 +46,7 @@ export async function recordAnswers(port: number, small: Target, folder: Target)
     [put, 200],
     [document, 200],
     [documentUnchanged, 304],
+    [smallListing, 200],
     [listing, 200],
     [listingUnchanged, 304],
   ] as const) {
@@ -52,6 +56,7 @@ export async function recordAnswers(port: number, small: Target, folder: Target)
     put: record(put),
     document: record(document),
     documentUnchanged: record(documentUnchanged),
+    smallListing: record(smallListing),
     listing: record(listing),
     listingUnchanged: record(listingUnchanged),
   };
@@ -67,6 +72,7 @@ function record(answer: Answer): RecordedAnswer {
   return { status: answer.status, headers, body: (answer.body ?? Buffer.alloc(0)).toString('base64') };
 }
 
+const PLAIN_SMALL_FOLDER = 100;
 const PLAIN_TAG = `${'0123456789'.repeat(4)}-01234567`;
 
 /** A listing of the draft's form with so many documents, of about the size of Gitstead's. */
@@ -104,6 +110,7 @@ export function plainAnswers(documents: number): RecordedAnswers {
     put: answer(200, undefined, ''),
     document: answer(200, DOCUMENT_TYPE, makeDocument()),
     documentUnchanged: answer(304, undefined, ''),
+    smallListing: answer(200, 'application/ld+json', makeListing(PLAIN_SMALL_FOLDER)),
     listing: answer(200, 'application/ld+json', makeListing(documents)),
     listingUnchanged: answer(304, undefined, ''),
   };

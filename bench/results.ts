@@ -16,7 +16,11 @@ export type Round = {
   firstError?: string;
   /** peak of the server's resident memory above what it was before */
   growthBytes?: number;
+  /** of a core */
   generatorLoad?: number;
+  /** of an open loop: requests due per second, and by how much the generator itself was late at the median */
+  dueRate?: number;
+  lateMs?: number;
   /** of the server's process for each request, or of the engine's for each commit; all threads */
   processorMs?: number;
 };

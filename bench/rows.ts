@@ -1,4 +1,5 @@
-// The HTTP rows: what each asks of a server, and the goals of this release. How they are run stands in rounds.ts.
+// The HTTP rows: what each asks of a server, and of which servers. How they are run stands in rounds.ts, what they are
+// asked to reach in http-goals.ts.
 import { Connection, headerOf } from './http-connection.ts';
 import type { LoopJob, Target } from './load-job.ts';
 import { MODULES, type Side, type SideName, WRITERS } from './sides/side.ts';
@@ -6,45 +7,37 @@ import { MODULES, type Side, type SideName, WRITERS } from './sides/side.ts';
 export const SMALL_FOLDER = 100;
 export const LARGE_FOLDER = 10_000;
 const READERS = 8;
-const MIB = 2 ** 20;
 
-/** At least so many times the other side's rate. */
-export type Goals = Partial<Record<Exclude<SideName, 'gitstead'>, number>>;
+type Job = Omit<LoopJob, 'kind' | 'warmupSeconds' | 'seconds'>;
 
-export type LoopRow = {
-  kind: 'loop';
+export type Row = {
   id: string;
   title: string;
-  goals: Goals;
-  /** documents of the folder that `git fast-import` is measured with in the same rounds */
-  fastImport?: number;
-  job: (side: Side) => Promise<Omit<LoopJob, 'kind' | 'warmupSeconds' | 'seconds'>>;
+  sides: readonly SideName[];
+  /** beside the servers: appends to a file, each synced (append.ts) */
+  append?: boolean;
+  /** a closed loop, or an open one at half of the rate that the row of this id reached (or reaches now, if it has not run) */
+  halfOf?: string;
+  /** users whose small folder it writes; 1 if absent */
+  users?: number;
+  /** needs the folder of 10,000 */
+  largeFolder?: boolean;
+  job: (side: Side) => Promise<Job>;
 };
-
-export type TransferRow = {
-  kind: 'transfer';
-  id: string;
-  title: string;
-  method: 'GET' | 'PUT';
-  /** the server's resident memory may grow by less than this */
-  growthGoalBytes: number;
-};
-
-export type Row = LoopRow | TransferRow;
 
 const WRITTEN = [200, 201, 204];
 
-function puts(side: Side, targets: Target[], documents: number) {
-  return { port: side.port, method: 'PUT' as const, targets, documents, expect: WRITTEN };
+function puts(side: Side, targets: Target[], documents: number): Job {
+  return { port: side.port, method: 'PUT', targets, documents, expect: WRITTEN };
 }
 
-function reads(side: Side, target: Target, documents: number) {
-  const targets = Array.from({ length: READERS }, () => target);
-  return { port: side.port, method: 'GET' as const, targets, documents, expect: [200] };
+function reads(side: Side, target: Target, documents: number, connections = READERS): Job {
+  const targets = Array.from({ length: connections }, () => target);
+  return { port: side.port, method: 'GET', targets, documents, expect: [200] };
 }
 
 /** The read job turned into one that is answered 304: asks for the current tag first. */
-async function unchanged(side: Side, target: Target) {
+async function unchanged(side: Side, target: Target): Promise<Job> {
   const connection = await Connection.open(side.port);
   const answer = await connection.request(
     `GET ${target.folder} HTTP/1.1\r\nHost: 127.0.0.1:${side.port}\r\nAuthorization: ${target.authorization}\r\n\r\n`,
@@ -56,87 +49,89 @@ async function unchanged(side: Side, target: Target) {
   return { ...reads(side, target, 0), ifNoneMatch: tag, expect: [304] };
 }
 
+async function oneFolder(side: Side): Promise<Job> {
+  const targets = Array.from({ length: WRITERS }, () => side.target(0, MODULES.small));
+  return puts(side, targets, SMALL_FOLDER);
+}
+
 export const ROWS: readonly Row[] = [
   {
-    kind: 'loop',
     id: 'http-put-1',
     title: 'PUT 200 B, 1 writer',
-    goals: { armadietto: 6 },
-    fastImport: SMALL_FOLDER,
+    sides: ['gitstead', 'armadietto', 'bare'],
+    append: true,
     job: async (side) => puts(side, [side.target(0, MODULES.small)], SMALL_FOLDER),
   },
   {
-    kind: 'loop',
     id: 'http-put-32',
     title: 'PUT 200 B, 32 writers, one folder',
-    goals: { armadietto: 20 },
-    fastImport: SMALL_FOLDER,
-    job: async (side) => {
-      const targets = Array.from({ length: WRITERS }, () => side.target(0, MODULES.small));
-      return puts(side, targets, SMALL_FOLDER);
-    },
+    sides: ['gitstead', 'armadietto', 'bare'],
+    job: oneFolder,
   },
   {
-    kind: 'loop',
     id: 'http-put-32-users',
     title: 'PUT 200 B, 32 users, one writer each',
-    goals: { armadietto: 15 },
+    sides: ['gitstead', 'armadietto', 'bare'],
+    users: WRITERS,
     job: async (side) => {
       const targets = Array.from({ length: WRITERS }, (_, user) => side.target(user, MODULES.small));
       return puts(side, targets, SMALL_FOLDER);
     },
   },
   {
-    kind: 'loop',
     id: 'http-put-10000',
     title: 'PUT 200 B, folder of 10,000, 1 writer',
-    goals: { armadietto: 20 },
-    fastImport: LARGE_FOLDER,
+    sides: ['gitstead', 'armadietto'],
+    largeFolder: true,
     job: async (side) => puts(side, [side.target(0, MODULES.folder)], LARGE_FOLDER),
   },
   {
-    kind: 'loop',
     id: 'http-get',
     title: 'GET 200 B, 8 connections',
-    goals: { armadietto: 5, bare: 0.4 },
+    sides: ['gitstead', 'armadietto', 'bare', 'nginx'],
     job: async (side) => reads(side, side.target(0, MODULES.small), SMALL_FOLDER),
   },
   {
-    kind: 'loop',
-    id: 'http-list-10000',
-    title: 'listing of 10,000, 8 connections',
-    goals: { armadietto: 8 },
-    job: async (side) => reads(side, side.target(0, MODULES.folder), 0),
-  },
-  {
-    kind: 'loop',
-    id: 'http-list-304',
-    title: '304 on that listing',
-    goals: { bare: 0.4 },
-    job: async (side) => unchanged(side, side.target(0, MODULES.folder)),
-  },
-  {
-    kind: 'loop',
     id: 'http-get-304',
     title: '304 on a document',
-    goals: {},
+    sides: ['gitstead', 'bare'],
     job: async (side) => {
       const { folder, authorization } = side.target(0, MODULES.small);
       return unchanged(side, { folder: `${folder}doc-000000.json`, authorization });
     },
   },
   {
-    kind: 'transfer',
-    id: 'http-put-100mib',
-    title: '100 MiB PUT',
-    method: 'PUT',
-    growthGoalBytes: 64 * MIB,
+    id: 'http-list-100',
+    title: 'listing of 100, 8 connections',
+    sides: ['gitstead', 'bare', 'nginx'],
+    job: async (side) => reads(side, side.target(0, MODULES.small), 0),
   },
   {
-    kind: 'transfer',
-    id: 'http-get-100mib',
-    title: '100 MiB GET',
-    method: 'GET',
-    growthGoalBytes: 64 * MIB,
+    id: 'http-list-10000',
+    title: 'listing of 10,000, 8 connections',
+    sides: ['gitstead', 'armadietto', 'bare'],
+    largeFolder: true,
+    job: async (side) => reads(side, side.target(0, MODULES.folder), 0),
+  },
+  {
+    id: 'http-list-304',
+    title: '304 on that listing',
+    sides: ['gitstead', 'bare'],
+    largeFolder: true,
+    job: async (side) => unchanged(side, side.target(0, MODULES.folder)),
+  },
+  {
+    id: 'http-open-put',
+    title: 'PUT at half of that rate, 32 connections: p99 from the due time',
+    sides: ['gitstead'],
+    halfOf: 'http-put-32',
+    job: oneFolder,
+  },
+  {
+    id: 'http-open-get',
+    title: 'GET at half of that rate, 32 connections: p99 from the due time',
+    sides: ['gitstead'],
+    halfOf: 'http-get',
+    job: async (side) => reads(side, side.target(0, MODULES.small), SMALL_FOLDER, WRITERS),
   },
 ];

@@ -1,16 +1,18 @@
 // Gitstead beside its peer and its floors over HTTP: starts and fills the sides, measures the rows of ../rows.ts with
 // all sides in turn, ends the sides. A side that does not start fails in each row, and the others are measured.
-import { atLeast, type Goal } from '../goals.ts';
 import { stop } from '../processes.ts';
 import { plainAnswers, type RecordedAnswers, recordAnswers } from '../recorded-answers.ts';
 import type { RowResult } from '../results.ts';
-import { measureRow, prepare, refresh } from '../rounds.ts';
+import { measureRow, prepare } from '../rounds.ts';
 import { LARGE_FOLDER, ROWS, type Row } from '../rows.ts';
 import { startArmadietto } from '../sides/armadietto.ts';
 import { startBare } from '../sides/bare.ts';
 import { buildGitstead, startGitstead } from '../sides/gitstead.ts';
+import { startNginx } from '../sides/nginx.ts';
 import { MODULES, type Side, type SideName } from '../sides/side.ts';
 import { type Plan, type Suite, wants } from '../suite.ts';
+
+export { goals } from '../http-goals.ts';
 
 type Failure = { side: SideName; reason: string };
 
@@ -29,18 +31,25 @@ export const httpSuite: Suite = {
   },
 };
 
-export const goals: Goal[] = [
-  atLeast('PUT, 1 writer', 0.3, 'http-put-1', 'append'),
-  atLeast('PUT, 1 writer', 10, 'http-put-1', 'armadietto'),
-];
-
 async function openSides(rows: readonly Row[], failures: Failure[]): Promise<Side[]> {
+  const wanted = (name: SideName) => rows.some(({ sides }) => sides.includes(name));
   await buildGitstead();
   const gitstead = await open('gitstead', rows, failures, startGitstead);
-  const armadietto = await open('armadietto', rows, failures, startArmadietto);
+  const others = [
+    wanted('armadietto') ? await open('armadietto', rows, failures, startArmadietto) : undefined,
+    wanted('bare') ? await openBare(gitstead, rows, failures) : undefined,
+    wanted('nginx') ? await open('nginx', rows, failures, startNginx) : undefined,
+  ];
+  return [gitstead, ...others].filter((side) => side !== undefined);
+}
+
+async function openBare(
+  gitstead: Side | undefined,
+  rows: readonly Row[],
+  failures: Failure[],
+): Promise<Side | undefined> {
   const answers = await answersForBare(gitstead, rows);
-  const bare = await open('bare', rows, failures, () => startBare(answers));
-  return [gitstead, armadietto, bare].filter((side) => side !== undefined);
+  return open('bare', rows, failures, () => startBare(answers));
 }
 
 /** Starts and fills one side; a side that fails is left out, and its reason is told. */
@@ -68,7 +77,7 @@ async function open(
 async function answersForBare(gitstead: Side | undefined, rows: readonly Row[]): Promise<RecordedAnswers> {
   if (gitstead) {
     try {
-      const listed = rows.some(({ id }) => id.includes('10000') || id.endsWith('list-304'));
+      const listed = rows.some(({ largeFolder }) => largeFolder);
       const module = listed ? MODULES.folder : MODULES.small;
       return await recordAnswers(
         gitstead.port,
@@ -90,9 +99,10 @@ async function measureAll(
 ): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (const row of rows) {
-    if (row.kind === 'transfer') for (const side of sides) await refresh(side);
-    const result = await measureRow(row, sides, plan);
-    for (const { side, reason } of failures) result.cells[side] = { kind: 'failed', reason, rounds: [] };
+    const result = await measureRow(row, sides, plan, results);
+    for (const { side, reason } of failures) {
+      if (row.sides.includes(side)) result.cells[side] = { kind: 'failed', reason, rounds: [] };
+    }
     results.push(result);
     console.error(`measured: ${row.title}`);
   }
