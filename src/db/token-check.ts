@@ -6,7 +6,7 @@ import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { parseScopes, type Scope } from '../protocol/scopes.ts';
 import type { AccountsTables } from './accounts-schema.ts';
-import { hashSecret } from './secrets.ts';
+import { hashSecret, isSecret } from './secrets.ts';
 
 const LOOK_FOR_CHANGES_MS = 100;
 const MAX_CACHED = 10_000;
@@ -66,6 +66,7 @@ export function openChecker(
   }
 
   function lookUp(token: string): CachedGrant | undefined {
+    if (!isSecret(token)) return undefined;
     const tokenHash = hashSecret(token);
     if (unknown.has(tokenHash)) return undefined;
     const row = find.get(tokenHash) as GrantRow | undefined;

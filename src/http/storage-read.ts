@@ -8,7 +8,7 @@ import type { DocumentPath, FolderPath, StoragePath } from '../protocol/paths.ts
 import { ifRangeHolds, parseRange } from '../protocol/ranges.ts';
 import type { ByteRange, DocumentInfo, Storage } from '../storage/types.ts';
 import type { Exchange } from './storage-access.ts';
-import { answer, quoted, readHeaders } from './storage-answers.ts';
+import { answer, endWith, quoted, readHeaders } from './storage-answers.ts';
 
 export type Reading = {
   storage: Storage;
@@ -53,7 +53,7 @@ export async function readDocument(
   }
   const body = await reading.storage.body(path, info, range);
   response.writeHead(range ? 206 : 200, headers);
-  if (Buffer.isBuffer(body)) response.end(body);
+  if (Buffer.isBuffer(body)) endWith(response, body);
   else await stream(reading, exchange, body);
   return true;
 }
@@ -83,7 +83,8 @@ export async function readFolder(reading: Reading, exchange: Exchange, path: Fol
   const headers = readHeaders(response, path);
   headers.push('Content-Type', FOLDER_TYPE, 'ETag', quoted(etag), 'Content-Length', String(body.length));
   response.writeHead(200, headers);
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (request.method === 'HEAD') response.end();
+  else endWith(response, body);
 }
 
 function isConditional({ headers }: IncomingMessage): boolean {
@@ -102,10 +103,13 @@ function answeredByCondition(
   const { headers } = request;
   let judged = judgeRead(parsePrecondition(headers), etag);
   if (lastModified !== undefined) {
-    const isNewerThan = (header: string | undefined) => isLater(lastModified, header, reading.now());
-    if (headers['if-match'] === undefined && isNewerThan(headers['if-unmodified-since'])) judged = 'failed';
-    if (judged === 'go' && headers['if-none-match'] === undefined) {
-      if (isNewerThan(headers['if-modified-since']) === false) judged = 'not-modified';
+    const since = headers['if-modified-since'];
+    const unless = headers['if-unmodified-since'];
+    if (unless !== undefined && headers['if-match'] === undefined) {
+      if (isLater(lastModified, unless, reading.now())) judged = 'failed';
+    }
+    if (since !== undefined && judged === 'go' && headers['if-none-match'] === undefined) {
+      if (isLater(lastModified, since, reading.now()) === false) judged = 'not-modified';
     }
   }
   if (judged === 'go') return false;

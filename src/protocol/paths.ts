@@ -46,6 +46,8 @@ export const MAX_PATH_BYTES = 4096;
 const USER_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 /** What most names look like. */
 const PLAIN_NAME = /^[\w-][\w.-]*$/;
+/** Paths of plain names, as most are: nothing in them needs decoding or a second look. */
+const PLAIN_PATH = /^\/storage\/[a-z0-9][a-z0-9._-]{0,62}(?:\/[\w-][\w.-]*)+\/?$/;
 /** Visible ASCII without `#` and `\`, which no client sends raw and proxies rewrite. */
 const RAW_PATH = /^[!-"$-[\]-~]+$/;
 
@@ -72,6 +74,7 @@ export function pathOfTarget(target: string): string {
  * path-too-long
  */
 export function parseStoragePath(rawPath: string): StoragePath {
+  if (rawPath.length < MAX_PATH_BYTES && PLAIN_PATH.test(rawPath)) return splitPlainPath(rawPath);
   if (!rawPath.startsWith(STORAGE_PREFIX)) throw badPath(`it does not begin with ${STORAGE_PREFIX}`);
   if (!RAW_PATH.test(rawPath)) throw badPath('it holds characters that must be percent-encoded');
   const raw = rawPath.slice(STORAGE_PREFIX.length).split('/');
@@ -82,6 +85,16 @@ export function parseStoragePath(rawPath: string): StoragePath {
   if (isFolder) raw.pop();
   for (let i = 0; i < raw.length; i++) raw[i] = decodeSegment(raw[i]!);
   return isFolder ? folderPath(user, raw) : documentPath(user, raw);
+}
+
+function splitPlainPath(path: string): StoragePath {
+  const segments = path.split('/');
+  const user = segments[2] as UserName;
+  const kind = segments.at(-1) === '' ? 'folder' : 'document';
+  if (kind === 'folder') segments.pop();
+  segments.splice(0, 3);
+  const isPublic = segments[0] === 'public' && (kind === 'folder' || segments.length > 1);
+  return { kind, user, segments, isPublic } as unknown as StoragePath;
 }
 
 /** A document by its decoded segments. @throws bad-path, path-too-long */
