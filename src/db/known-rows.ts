@@ -2,8 +2,8 @@
 // are still to be written. Right because only this process writes the index.
 import { LRUCache } from 'lru-cache';
 
-/** Rows kept for each table, beside those that wait to be written; a row takes some 300 bytes. */
-const MAX_ROWS = 16_384;
+/** What a row takes beside its texts, in bytes: measured. */
+const ROW_BYTES = 300;
 
 /** `now`: at once, in a transaction that is under way. `later`: together with others, when it is asked for. */
 export type When = 'now' | 'later';
@@ -15,11 +15,31 @@ export type Scan = <T>(read: () => T) => T;
 type Change<Row> = { row: Row | null; run: () => void };
 
 export class KnownRows<Row extends object> {
-  readonly #kept = new LRUCache<string, Row>({ max: MAX_ROWS });
+  readonly #kept: LRUCache<string, Row>;
   /** by what is being applied now */
   readonly #fresh = new Map<string, Change<Row>>();
   /** what was applied and is to be written, newest version only */
   readonly #waiting = new Map<string, Change<Row>>();
+
+  /** bytes that rows may take, beside those that wait to be written */
+  readonly limit: number;
+  hits = 0;
+  misses = 0;
+
+  /** @param textOf the text of a row that may be long; its key is counted anyway */
+  constructor(limitBytes: number, textOf: (row: Row) => string = () => '') {
+    this.limit = limitBytes;
+    this.#kept = new LRUCache({
+      max: Math.ceil(limitBytes / ROW_BYTES),
+      maxSize: limitBytes,
+      sizeCalculation: (row, key) => ROW_BYTES + key.length + textOf(row).length,
+    });
+  }
+
+  /** bytes that the rows take, about */
+  get held(): number {
+    return this.#kept.calculatedSize;
+  }
 
   /** how many rows wait to be written */
   get waiting(): number {
@@ -29,9 +49,12 @@ export class KnownRows<Row extends object> {
   /** The row of this key as it is now: a known one, or what `look` finds in the database. */
   find(key: string, look: () => Row | undefined): Row | undefined {
     const change = this.#fresh.get(key) ?? this.#waiting.get(key);
-    if (change) return change.row ?? undefined;
-    const kept = this.#kept.get(key);
-    if (kept) return kept;
+    const kept = change ? change.row : this.#kept.get(key);
+    if (kept !== undefined) {
+      this.hits++;
+      return kept ?? undefined;
+    }
+    this.misses++;
     const found = look();
     if (found) this.#kept.set(key, found);
     return found;

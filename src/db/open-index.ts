@@ -9,6 +9,7 @@ import { type DocumentRow, type Documents, openDocuments } from './documents.ts'
 import { type FolderRow, type FolderState, type Folders, openFolders } from './folders.ts';
 import { KnownRows, type When } from './known-rows.ts';
 import { openLogCopier } from './log-copier.ts';
+import type { CacheMeasures } from './measures.ts';
 import { openRepositories, type Repositories, type RepositoryRow } from './repositories.ts';
 
 /** The layout below. A file of another layout is dropped and rebuilt from the repositories. */
@@ -52,6 +53,8 @@ INSERT INTO opened VALUES (0);
 const WRITE_AFTER_MS = 30;
 const WRITE_AT_ROWS = 512;
 const WRITE_AGAIN_MS = 1000;
+/** Memory for rows that are known, in three tables, and for SQLite's pages, unless told otherwise. */
+const DEFAULT_MEMORY: IndexMemory = { rowBytes: 16 << 20, pageBytes: 32 << 20 };
 /** The log's size in pages at which the main thread would copy it: only if the thread cannot keep up. */
 const LOG_LIMIT_PAGES = 16_000;
 
@@ -65,6 +68,16 @@ export type IndexChange = {
   folders: readonly { row: FolderRow; tree: string | null }[];
   /** every document that changed; `document: null` takes it out */
   documents: readonly { folder: FolderRow; name: string; document: DocumentRow | null }[];
+};
+
+/** What the index may keep in memory, in bytes. */
+export type IndexMemory = { rowBytes: number; pageBytes: number };
+
+export type IndexMeasures = {
+  rows: CacheMeasures;
+  /** rows that wait to be written, and those that were written behind since the index was opened */
+  waiting: number;
+  written: number;
 };
 
 export interface Index extends Disposable {
@@ -82,6 +95,7 @@ export interface Index extends Disposable {
   write(): void;
   /** Runs `read` in one snapshot. */
   snapshot<T>(read: () => T): T;
+  measures(): IndexMeasures;
   close(): void;
 }
 
@@ -90,24 +104,24 @@ export interface Index extends Disposable {
  * @param log is told when changes cannot be written
  * @throws what SQLite throws when the file can be neither read nor made
  */
-export function openIndex(file: string, log?: Log): Index {
-  const usable = openUsable(file, log);
+export function openIndex(file: string, log?: Log, memory = DEFAULT_MEMORY): Index {
+  const usable = openUsable(file, memory, log);
   if (usable) return usable;
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
-  return indexOver(create(file), file, true, log);
+  return indexOver(create(file, memory), file, true, memory, log);
 }
 
-function openUsable(file: string, log?: Log): Index | undefined {
+function openUsable(file: string, memory: IndexMemory, log?: Log): Index | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
-    configure(database);
+    configure(database, memory);
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
       user_version: number;
     };
     const { quick_check: check } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
     // a table that is missing shows when its statements are prepared
-    if (version === INDEX_VERSION && check === 'ok') return indexOver(database, file, false, log);
+    if (version === INDEX_VERSION && check === 'ok') return indexOver(database, file, false, memory, log);
   } catch (error) {
     if (!isDamage(error)) {
       database?.close();
@@ -124,31 +138,37 @@ function isDamage(error: unknown): boolean {
   return [1, 11, 26].includes(code & 0xff);
 }
 
-function create(file: string): DatabaseSync {
+function create(file: string, memory: IndexMemory): DatabaseSync {
   const database = new DatabaseSync(file);
-  configure(database);
+  configure(database, memory);
   database.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${INDEX_VERSION}; COMMIT;`);
   return database;
 }
 
 /** NORMAL, not FULL: a power cut may take the newest transactions, and catch-up brings them back. */
-function configure(database: DatabaseSync): void {
-  database.exec(
-    'PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768',
-  );
+function configure(database: DatabaseSync, { pageBytes }: IndexMemory): void {
+  database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+  database.exec(`PRAGMA cache_size = -${Math.ceil(pageBytes / 1024)}`);
   database.exec(`PRAGMA wal_autocheckpoint = ${LOG_LIMIT_PAGES}`);
 }
 
-function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Log | undefined): Index {
+function indexOver(
+  database: DatabaseSync,
+  file: string,
+  isNew: boolean,
+  memory: IndexMemory,
+  log: Log | undefined,
+): Index {
   const { times } = database.prepare('UPDATE opened SET times = times + 1 RETURNING times').get() as {
     times: number;
   };
   // Change numbers never repeat: they begin anew, above all earlier ones, each time the index is opened.
   let changeNumber = times * 2 ** 32;
+  const rowBytes = Math.floor(memory.rowBytes / 3);
   const known = {
-    repositories: new KnownRows<RepositoryRow>(),
-    folders: new KnownRows<FolderState>(),
-    documents: new KnownRows<DocumentRow>(),
+    repositories: new KnownRows<RepositoryRow>(rowBytes, ({ user, module }) => user + module),
+    folders: new KnownRows<FolderState>(rowBytes),
+    documents: new KnownRows<DocumentRow>(rowBytes, ({ type }) => type),
   };
   const tables = Object.values(known);
   const repositories = openRepositories(database, known.repositories, { scan, write, inTransaction, forget });
@@ -160,6 +180,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
   const rollback = database.prepare('ROLLBACK');
   const logCopier = openLogCopier(file);
   let timer: NodeJS.Timeout | undefined;
+  let written = 0;
 
   function waiting(): number {
     return tables.reduce((sum, rows) => sum + rows.waiting, 0);
@@ -224,6 +245,7 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
       for (const rows of tables) rows.writeWaiting();
     });
     for (const rows of tables) rows.settleWaiting();
+    written += count;
     logCopier.note(count);
   }
 
@@ -293,6 +315,17 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
     });
   }
 
+  function measures(): IndexMeasures {
+    const sum = (count: (rows: (typeof tables)[number]) => number) =>
+      tables.reduce((total, rows) => total + count(rows), 0);
+    const kept = { hits: sum(({ hits }) => hits), misses: sum(({ misses }) => misses) };
+    return {
+      rows: { ...kept, held: sum(({ held }) => held), limit: sum(({ limit }) => limit) },
+      waiting: waiting(),
+      written,
+    };
+  }
+
   const close = () => {
     clearTimeout(timer);
     try {
@@ -306,7 +339,8 @@ function indexOver(database: DatabaseSync, file: string, isNew: boolean, log: Lo
     logCopier.close();
     if (database.isOpen) database.close();
   };
-  return { repositories, folders, documents, isNew, apply, write, snapshot, close, [Symbol.dispose]: close };
+  const tablesOf = { repositories, folders, documents };
+  return { ...tablesOf, isNew, apply, write, snapshot, measures, close, [Symbol.dispose]: close };
 }
 
 /** True when it only replaces rows: nothing is to be made or taken out that others refer to. */

@@ -80,6 +80,11 @@ export class ObjectStore {
     return [...this.#packs.keys()];
   }
 
+  /** How many packs are known; nothing is looked at. */
+  get packCount(): number {
+    return this.#packs.size;
+  }
+
   /**
    * Tells of a pack that has just been placed, so that nobody has to look for it.
    * @param name file name without folder and ending

@@ -3,6 +3,8 @@
 // it all until its segment is settled.
 import { rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { GitsteadError } from '../errors.ts';
 import { placeFile, stagingPath, syncFile, syncFolder, syncFolderNow } from '../git/durable.ts';
 import { dropKeep, dropOwnKeep, keepPack, packFile, packFolder, removePack } from '../git/pack-files.ts';
 import { MAIN, moveRef, readRef, refStamp, releaseRefLock, syncRef, takeRefLock } from '../git/refs.ts';
@@ -16,6 +18,8 @@ const WRITE_ASIDE_ABOVE_BYTES = 1 << 20;
 
 /** How long the lock stays free after a checkpoint, so that a `git push` into the folder gets its turn. */
 const FREE_LOCK_MS = 2;
+const MAX_LOCK_WAIT_MS = 5000;
+const LOCK_AGAIN_MS = 2;
 
 /**
  * Moves pending commits into a pack and the ref to the newest of them. On an error everything stays pending, and it may
@@ -57,6 +61,24 @@ function moveMain(repository: OpenRepository): boolean {
     moveRef(repository.folder, repository.head!);
     return true;
   }
+}
+
+/** Waits for git's lock on main, and a moment after a checkpoint. @throws not-ready when another program keeps it */
+export async function takeLock(repository: OpenRepository): Promise<void> {
+  const start = performance.now();
+  if (repository.freeUntil > start) await pause(repository.freeUntil - start);
+  for (;;) {
+    const outcome = takeRefLock(repository.folder);
+    if (outcome !== 'held-by-other') break;
+    if (performance.now() - start > MAX_LOCK_WAIT_MS) {
+      throw new GitsteadError(
+        'not-ready',
+        'another program holds the lock on main; delete refs/heads/main.lock if none runs',
+      );
+    }
+    await pause(LOCK_AGAIN_MS);
+  }
+  repository.locked = true;
 }
 
 /** Gives the lock back when nothing is pending under it. */

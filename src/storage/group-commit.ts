@@ -4,6 +4,7 @@ import type { Index, IndexChange } from '../db/open-index.ts';
 import type { Log } from '../log.ts';
 import type { Journal } from './journal.ts';
 import type { TurnRecord } from './journal-format.ts';
+import { durations } from './measures.ts';
 import type { Passing } from './stop-points.ts';
 
 export type ReadyTurn = {
@@ -33,7 +34,14 @@ type Waiting = ReadyTurn & {
   reject: (error: unknown) => void;
 };
 
-export function openGroupCommit(journal: Journal, index: Index, log: Log, passing: Passing): GroupCommit {
+/** @param took is told how many milliseconds each append took, with its sync */
+export function openGroupCommit(
+  journal: Journal,
+  index: Index,
+  log: Log,
+  passing: Passing,
+  took = durations(),
+): GroupCommit {
   let waiting: Waiting[] = [];
   let running = false;
 
@@ -42,6 +50,7 @@ export function openGroupCommit(journal: Journal, index: Index, log: Log, passin
     while (waiting.length > 0) {
       const group = waiting;
       waiting = [];
+      const start = performance.now();
       try {
         await journal.append(
           group.map(({ record }) => record),
@@ -51,6 +60,7 @@ export function openGroupCommit(journal: Journal, index: Index, log: Log, passin
         for (const turn of group) turn.reject(error);
         continue;
       }
+      took.add(performance.now() - start);
       const outcome = writeIndex(group);
       for (const turn of group) turn.resolve(outcome);
     }

@@ -1,6 +1,7 @@
 // Folder descriptions (draft, section 4): made by the index as JSON, kept by (folder, number of its last change), so
 // that a poll of an unchanged folder costs two look-ups.
 import { LRUCache } from 'lru-cache';
+import type { CacheMeasures } from '../db/measures.ts';
 import type { Index } from '../db/open-index.ts';
 import { EMPTY_TREE, hashObject, type Oid } from '../git/object-id.ts';
 import { encodeTree, parseTree, type TreeEntry } from '../git/tree.ts';
@@ -16,6 +17,7 @@ export type Listing = { etag: string; body: Buffer };
 export interface Listings {
   tag(path: FolderPath, readTree: ReadRootTree): string;
   describe(path: FolderPath, readTree: ReadRootTree): Listing;
+  measures(): CacheMeasures;
 }
 
 /** The tree of the user's root documents, by its id. */
@@ -27,6 +29,8 @@ export function openListings(index: Index, memoryBytes: number): Listings {
     maxSize: memoryBytes,
     sizeCalculation: ({ body }) => body.length + 200,
   });
+  let hits = 0;
+  let misses = 0;
   const empty = listing(EMPTY_TREE, NO_ITEMS);
 
   function findFolder(path: FolderPath) {
@@ -71,7 +75,11 @@ export function openListings(index: Index, memoryBytes: number): Listings {
 
   function keep(key: string, make: () => Listing): Listing {
     const known = kept.get(key);
-    if (known) return known;
+    if (known) {
+      hits++;
+      return known;
+    }
+    misses++;
     const made = make();
     kept.set(key, made);
     return made;
@@ -82,6 +90,7 @@ export function openListings(index: Index, memoryBytes: number): Listings {
       if (path.segments.length === 0) return describeRoot(path, readTree).etag;
       return findFolder(path)?.tree ?? EMPTY_TREE;
     },
+    measures: () => ({ hits, misses, held: kept.calculatedSize, limit: memoryBytes }),
     describe: (path, readTree) =>
       path.segments.length === 0 ? describeRoot(path, readTree) : describeFolder(path),
   };

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { GitsteadError } from '../errors.ts';
 import { choosePacks, mergeablePacks } from '../git/merge-packs.ts';
 import type { Log } from '../log.ts';
+import type { Counters } from './measures.ts';
 import type { MergeNews, MergeOrder } from './merge-worker.ts';
 import type { OpenRepository } from './open-repository.ts';
 
@@ -19,7 +20,7 @@ export interface Maintenance {
   close(): Promise<void>;
 }
 
-export function openMaintenance(log: Log): Maintenance {
+export function openMaintenance(log: Log, counters: Counters): Maintenance {
   const waiting = new Set<OpenRepository>();
   const notBefore = new WeakMap<OpenRepository, number>();
   let worker: Worker | undefined;
@@ -34,6 +35,7 @@ export function openMaintenance(log: Log): Maintenance {
         await mergeOnce(repository);
       } catch (error) {
         const { user, module } = repository;
+        counters.mergesFailed++;
         notBefore.set(repository, performance.now() + MERGE_AGAIN_MS);
         log.warn({ err: error, user, module }, 'merging packs failed; nothing is lost');
       }
@@ -46,13 +48,15 @@ export function openMaintenance(log: Log): Maintenance {
     worker ??= startWorker(() => {
       worker = undefined;
     });
+    const start = performance.now();
     await askWorker(worker, { folder: repository.folder, names }, repository);
+    counters.merges.add(performance.now() - start);
     repository.store.rescan();
   }
 
   return {
     consider(repository) {
-      if (isClosing || repository.store.packs().length <= LOOK_ABOVE_PACKS) return;
+      if (isClosing || repository.store.packCount <= LOOK_ABOVE_PACKS) return;
       if (performance.now() < (notBefore.get(repository) ?? 0)) return;
       waiting.add(repository);
       running ??= run().finally(() => {

@@ -21,6 +21,8 @@ export type OpenPack = {
   placed: Set<string>;
   /** what is in it, without the turn under way */
   bytes: number;
+  /** how many commits it holds, likewise */
+  commits: number;
   /** when its first commit was journaled, in the engine's monotonic milliseconds; undefined: none yet */
   since: number | undefined;
 };
@@ -96,6 +98,7 @@ export function openPack(): OpenPack {
     spooled: [],
     placed: new Set(),
     bytes: 0,
+    commits: 0,
     since: undefined,
   };
 }

@@ -3,8 +3,8 @@
 import { type Index, openIndex } from '../db/open-index.ts';
 import type { Log } from '../log.ts';
 import { partsOf } from './data-folder.ts';
+import type { MeasuredStorage } from './measures.ts';
 import { openStorage } from './storage.ts';
-import type { Storage } from './types.ts';
 
 export type StoreOptions = {
   dataFolder: string;
@@ -17,7 +17,7 @@ export type StoreOptions = {
 
 export interface Store extends AsyncDisposable {
   readonly index: Index;
-  readonly storage: Storage;
+  readonly storage: MeasuredStorage;
   close(): Promise<void>;
 }
 

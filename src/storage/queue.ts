@@ -3,14 +3,15 @@
 import type { Index } from '../db/open-index.ts';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
-import { MAIN, readRef, takeRefLock } from '../git/refs.ts';
+import { MAIN, readRef } from '../git/refs.ts';
 import type { Log } from '../log.ts';
 import { ROOT_MODULE } from '../protocol/paths.ts';
 import { catchUp, commitTree } from './catch-up.ts';
-import { checkpoint, noteStamp, placeSpooled, releaseLock } from './checkpoint.ts';
+import { checkpoint, noteStamp, placeSpooled, releaseLock, takeLock } from './checkpoint.ts';
 import type { CheckpointPace } from './checkpoint-pace.ts';
 import { loadFolder, readKind, rootRow } from './folder-trees.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { Counters } from './measures.ts';
 import { mergeForeignHead } from './merge-heads.ts';
 import { hasPending, type Job, type OpenRepository, openPack, readObject } from './open-repository.ts';
 import type { RootGates } from './root-gate.ts';
@@ -25,8 +26,6 @@ const CHECKPOINT_ABOVE_BYTES = 16 << 20;
 const PENDING_LIMIT_BYTES = 64 << 20;
 const MAX_TURN_WRITES = 512;
 const MAX_TURN_BYTES = 8 << 20;
-const MAX_LOCK_WAIT_MS = 5000;
-const LOCK_AGAIN_MS = 2;
 const CHECKPOINT_AGAIN_MS = 250;
 /** The quiet-time rule: no write was answered for so long, and none is under way. */
 const QUIET_AFTER_MS = 5;
@@ -41,8 +40,9 @@ export type Engine = {
   passing: Passing;
   now: () => number;
   host: string;
-  /** bytes of all open packs */
+  /** bytes of all open packs, and the commits in them */
   pendingBytes: number;
+  pendingCommits: number;
   /** repositories whose queue has something to do */
   awake: number;
   /** turns under way in all repositories */
@@ -50,6 +50,7 @@ export type Engine = {
   /** monotonic milliseconds of the last answer to a write */
   answeredAt: number;
   pace: CheckpointPace;
+  counters: Counters;
   trees: TreeBudget;
   /** waits until the index has what another repository has */
   whenReady: (user: string, module: string) => Promise<void>;
@@ -137,12 +138,22 @@ function isDue(engine: Engine, repository: OpenRepository): boolean {
 
 /** Pending commits to a pack and the ref; where main was moved by a program that ignores locks, merged with what it moved to. */
 async function seal(engine: Engine, repository: OpenRepository): Promise<void> {
-  const bytes = repository.pack?.bytes ?? 0;
+  const { pack } = repository;
   const wasPending = hasPending(repository);
   const start = performance.now();
-  if (!(await checkpoint(repository, engine.passing))) await mergeForeignHead(engine, repository);
-  if (wasPending) engine.pace.sealed(performance.now() - start);
-  engine.pendingBytes -= bytes;
+  try {
+    if (!(await checkpoint(repository, engine.passing))) await mergeForeignHead(engine, repository);
+  } finally {
+    if (pack && repository.pack !== pack) {
+      engine.pendingBytes -= pack.bytes;
+      engine.pendingCommits -= pack.commits;
+    }
+  }
+  if (wasPending) {
+    const tookMs = performance.now() - start;
+    engine.pace.sealed(tookMs);
+    engine.counters.checkpoints.add(tookMs);
+  }
   engine.trees.keep(repository);
   engine.checkpointed(repository);
 }
@@ -198,23 +209,6 @@ async function beginTurn(engine: Engine, repository: OpenRepository): Promise<vo
   }
 }
 
-async function takeLock(repository: OpenRepository): Promise<void> {
-  const start = performance.now();
-  if (repository.freeUntil > start) await pause(repository.freeUntil - start);
-  for (;;) {
-    const outcome = takeRefLock(repository.folder);
-    if (outcome !== 'held-by-other') break;
-    if (performance.now() - start > MAX_LOCK_WAIT_MS) {
-      throw new GitsteadError(
-        'not-ready',
-        'another program holds the lock on main; delete refs/heads/main.lock if none runs',
-      );
-    }
-    await pause(LOCK_AGAIN_MS);
-  }
-  repository.locked = true;
-}
-
 /** Reads main and catches the index up when it is elsewhere than the index. Nothing is pending here, or nobody else can have moved it. */
 async function lookAtRef(engine: Engine, repository: OpenRepository): Promise<void> {
   if (hasPending(repository)) {
@@ -263,6 +257,8 @@ async function judgeAndCommit(
   const packOffset = pack.builder.length;
   const now = engine.now();
   try {
+    if (repository.root) engine.counters.treeHits++;
+    else engine.counters.treeMisses++;
     repository.root ??= loadRoot(repository);
     const turn = takeTurn(
       {
@@ -306,7 +302,10 @@ async function judgeAndCommit(
     pack.since ??= performance.now();
     pack.spooled.push(...spooled);
     pack.bytes += pack.builder.length - packOffset;
+    pack.commits += turn.commits;
     engine.pendingBytes += pack.builder.length - packOffset;
+    engine.pendingCommits += turn.commits;
+    engine.counters.turnWrites.add(turn.commits);
     if (outcome === 'indexed') repository.indexed = turn.head;
     else repository.fault = { reason: 'its index is behind', at: performance.now() };
     placeQuietly(engine, repository);

@@ -1,6 +1,7 @@
 // Reads: a document's row from the index, its bytes from memory, pending commits or disk. Looks at the ref at most once
 // a second, so that a push is noticed, and answers 503 while a repository is not ready.
 import { LRUCache } from 'lru-cache';
+import type { CacheMeasures } from '../db/measures.ts';
 import { GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
 import type { ByteStream } from '../git/object-store.ts';
@@ -25,6 +26,8 @@ export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' |
   keep(blob: Oid, bytes: Buffer): void;
   /** waits until the index has what the repository has; throws not-ready or corrupt when it cannot */
   whenReady(user: string, module: string): Promise<void>;
+  /** of the bodies that are kept */
+  measures(): CacheMeasures;
 }
 
 export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptions): Reads {
@@ -32,6 +35,9 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     maxSize: cacheBytes,
     sizeCalculation: (bytes) => bytes.length + 100,
   });
+
+  let hits = 0;
+  let misses = 0;
 
   /** undefined: there is no such repository */
   function ready(user: string, module: string): OpenRepository | undefined | Promise<OpenRepository> {
@@ -109,6 +115,8 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
   ): Promise<Buffer | ByteStream> {
     const { blob } = info;
     const kept = bodies.get(blob);
+    if (kept) hits++;
+    else misses++;
     if (kept) return range ? kept.subarray(range.start, range.end + 1) : kept;
     const repository = registry.find(path.user, placeOf(path)[0]);
     if (!repository) throw new GitsteadError('not-ready', 'the repository is gone');
@@ -160,6 +168,7 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     },
     keep,
     whenReady,
+    measures: () => ({ hits, misses, held: bodies.calculatedSize, limit: cacheBytes }),
   };
 }
 

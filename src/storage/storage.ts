@@ -20,6 +20,7 @@ import { escapeName, escapeRepositoryName } from './item-names.ts';
 import { openJournal, type SegmentUse } from './journal.ts';
 import { openListings } from './listings.ts';
 import { openMaintenance } from './maintenance.ts';
+import { type MeasuredStorage, openCounters, packsOf } from './measures.ts';
 import { isIdle, type OpenRepository } from './open-repository.ts';
 import { type Engine, enqueue } from './queue.ts';
 import { openReads } from './reads.ts';
@@ -32,7 +33,7 @@ import { type Passing, passOn } from './stop-points.ts';
 import { openTreeBudget } from './tree-budget.ts';
 import type { Write } from './turn.ts';
 import { hasRootDocument } from './turn-rules.ts';
-import type { Storage, WriteResult } from './types.ts';
+import type { WriteResult } from './types.ts';
 
 export type StorageOptions = {
   /** holds repos/ and journal/, which are made when missing */
@@ -60,7 +61,7 @@ const WAITING_SEGMENTS = 2;
 const MAX_OPEN_FILES = 512;
 
 /** Opens the store; when this resolves, everything that was ever acknowledged stands in packs or will be served. */
-export async function openStorage(options: StorageOptions): Promise<Storage> {
+export async function openStorage(options: StorageOptions): Promise<MeasuredStorage> {
   const { index, log, host, now = Date.now, passing = passOn } = options;
   const repositoriesFolder = join(options.dataFolder, 'repos');
   const journalFolder = join(options.dataFolder, 'journal');
@@ -76,6 +77,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   });
   const onDisk = takeStock(repositoriesFolder, index, mark, recovered.faults);
   const cacheBytes = Math.max(options.cacheBytes ?? DEFAULT_CACHE_BYTES, MIN_CACHE_BYTES);
+  const treeBytes = Math.floor(cacheBytes / 3);
   const registry = openRegistry({ repositoriesFolder, index, files, log, recovered });
   const journal = openJournal({
     folder: journalFolder,
@@ -87,30 +89,29 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     log,
     passing,
   });
-  const maintenance = openMaintenance(log);
+  const counters = openCounters();
+  const maintenance = openMaintenance(log, counters);
   const engine: Engine = {
     index,
-    commits: openGroupCommit(journal, index, log, passing),
+    commits: openGroupCommit(journal, index, log, passing, counters.journal),
     gates: openRootGates(),
     log,
     passing,
     now,
     host,
     pendingBytes: 0,
+    pendingCommits: 0,
     awake: 0,
     turns: 0,
     answeredAt: 0,
     pace: openCheckpointPace(),
-    trees: openTreeBudget(Math.floor(cacheBytes / 3)),
+    counters,
+    trees: openTreeBudget(treeBytes),
     whenReady: (user, module) => reads.whenReady(user, module),
     checkpointed: maintenance.consider,
   };
-  const reads = openReads({
-    engine,
-    registry,
-    listings: openListings(index, Math.floor(cacheBytes / 3)),
-    cacheBytes: Math.floor(cacheBytes / 3),
-  });
+  const listings = openListings(index, Math.floor(cacheBytes / 3));
+  const reads = openReads({ engine, registry, listings, cacheBytes: Math.floor(cacheBytes / 3) });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
   const room = openDiskRoom(options.dataFolder);
   /** how often a user was removed: a body that was on its way meanwhile is nobody's */
@@ -171,7 +172,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       : undefined;
   }
 
-  const storage: Storage = {
+  const storage: MeasuredStorage = {
     document: reads.document,
     body: reads.body,
     folderTag: reads.folderTag,
@@ -272,6 +273,20 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       placeFile(folder, gone);
       await syncFolder(repositoriesFolder);
       await rm(gone, { recursive: true, force: true });
+    },
+
+    measures() {
+      const opened = [...registry.opened()];
+      const { treeHits: hits, treeMisses: misses, ...counted } = counters;
+      const trees = { hits, misses, held: engine.trees.held(), limit: treeBytes };
+      const { pendingBytes, pendingCommits } = engine;
+      return {
+        ...{ ...counted, pendingBytes, pendingCommits },
+        caches: { bodies: reads.measures(), listings: listings.measures(), trees },
+        openRepositories: opened.length,
+        openFiles: files.openCount,
+        packs: packsOf(opened),
+      };
     },
 
     async [Symbol.asyncDispose]() {

@@ -7,6 +7,8 @@ import type { OpenRepository } from './open-repository.ts';
 export interface TreeBudget {
   /** to be called between two turns of the repository */
   keep(repository: OpenRepository): void;
+  /** bytes */
+  held(): number;
 }
 
 export function openTreeBudget(budgetBytes: number): TreeBudget {
@@ -24,5 +26,6 @@ export function openTreeBudget(budgetBytes: number): TreeBudget {
         repository.root = undefined;
       kept.set(repository, true);
     },
+    held: () => kept.calculatedSize,
   };
 }

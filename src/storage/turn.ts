@@ -68,6 +68,8 @@ export type TurnState = {
 export type Turn = {
   /** for each write its result, or the error that it alone gets */
   results: (WriteResult | Error)[];
+  /** how many were accepted: one commit each */
+  commits: number;
   head: Oid | null;
   folders: IndexChange['folders'];
   documents: IndexChange['documents'];
@@ -82,12 +84,15 @@ type Changes = {
 /** Judges the writes one after the other. Whatever it throws ends the whole turn: the caller drops it. */
 export function takeTurn(state: TurnState, writes: readonly Write[]): Turn {
   const changes: Changes = { folders: new Map(), documents: new Map(), addedBytes: 0 };
+  let commits = 0;
   const results = writes.map((write) => {
     const judged = judge(state, write, changes);
-    return 'accept' in judged ? accept(state, write, judged.accept, changes) : judged.refuse;
+    if (!('accept' in judged)) return judged.refuse;
+    commits++;
+    return accept(state, write, judged.accept, changes);
   });
   const folders = [...changes.folders.values()].sort((a, b) => a.row.path.length - b.row.path.length);
-  return { results, head: state.head, folders, documents: [...changes.documents.values()] };
+  return { results, commits, head: state.head, folders, documents: [...changes.documents.values()] };
 }
 
 /** The way to a document: the folders that stand, from the root on, and the tag of what stands at its end. */
