@@ -31,6 +31,7 @@ import { openIndex } from './pack-index.ts';
 import { gitEnvironment } from './process.ts';
 import { createRepository } from './repository.ts';
 import { placeSpool, spoolBlob } from './spool-pack.ts';
+import { openSpoolThreads } from './spool-threads.ts';
 import { EditableTree } from './tree.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-merge-'));
@@ -372,7 +373,9 @@ test('large blobs pass through, and are streamed afterwards', async () => {
     async function* source() {
       yield body;
     }
-    const blob = await spoolBlob(bare, source(), body.length, 1 << 30);
+    const threads = openSpoolThreads();
+    const blob = await spoolBlob(threads, bare, source(), body.length, 1 << 30);
+    await threads.close();
     placeSpool(bare, blob);
     dropKeep(bare, blob.name);
     names.push(blob.name);

@@ -18,9 +18,14 @@ import {
   placeSpool,
   spoolBlob,
 } from './spool-pack.ts';
+import { openSpoolThreads } from './spool-threads.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-spool-'));
-after(() => rmSync(root, { recursive: true, force: true }));
+const threads = openSpoolThreads();
+after(async () => {
+  await threads.close();
+  rmSync(root, { recursive: true, force: true });
+});
 
 let made = 0;
 function newRepository(): string {
@@ -59,7 +64,13 @@ for (const [what, body] of bodies) {
   for (const isKnown of [true, false]) {
     test(`a body becomes a pack that git verifies: ${what}, its length ${isKnown ? '' : 'un'}known`, async () => {
       const bare = newRepository();
-      const spooled = await spoolBlob(bare, inPieces(body), isKnown ? body.length : undefined, LIMIT);
+      const spooled = await spoolBlob(
+        threads,
+        bare,
+        inPieces(body),
+        isKnown ? body.length : undefined,
+        LIMIT,
+      );
       assert.equal(spooled.oid, hashObject('blob', body));
       assert.equal(spooled.size, body.length);
       assert.ok(verifyPack(spooled.packPath));
@@ -86,7 +97,7 @@ for (const [what, body] of bodies) {
 test('text shrinks, noise grows by a header for each block only', async () => {
   const bare = newRepository();
   const size = async (body: Buffer) => {
-    const spooled = await spoolBlob(bare, inPieces(body), body.length, LIMIT);
+    const spooled = await spoolBlob(threads, bare, inPieces(body), body.length, LIMIT);
     return execFileSync('stat', ['-c', '%s', spooled.packPath], { encoding: 'utf8' });
   };
   assert.ok(Number(await size(text)) < text.length / 2);
@@ -96,7 +107,7 @@ test('text shrinks, noise grows by a header for each block only', async () => {
 test('the same body twice makes two packs, and both can be placed', async () => {
   const bare = newRepository();
   const [one, two] = await Promise.all(
-    [1, 2].map(() => spoolBlob(bare, inPieces(noise), noise.length, LIMIT)),
+    [1, 2].map(() => spoolBlob(threads, bare, inPieces(noise), noise.length, LIMIT)),
   );
   placeSpool(bare, one!);
   placeSpool(bare, two!);
@@ -134,7 +145,7 @@ const failures: [string, () => AsyncIterable<Buffer>, number | undefined, object
 for (const [what, source, length, error] of failures) {
   test(`of a body that ${what}, nothing is left`, async () => {
     const bare = newRepository();
-    await assert.rejects(spoolBlob(bare, source(), length, 3_000_000), error);
+    await assert.rejects(spoolBlob(threads, bare, source(), length, 3_000_000), error);
     assert.deepEqual(spoolFiles(bare), []);
     assert.deepEqual(readdirSync(packFolder(bare)), []);
   });
@@ -146,7 +157,7 @@ test('a body announced beyond the limit is refused before a byte of it is read',
     isRead = true;
     yield noise;
   }
-  await assert.rejects(spoolBlob(newRepository(), source(), 11, 10), { code: 'too-large' });
+  await assert.rejects(spoolBlob(threads, newRepository(), source(), 11, 10), { code: 'too-large' });
   assert.equal(isRead, false);
 });
 
@@ -159,13 +170,15 @@ test('a source that is refused half-way is left open for its owner', async () =>
       isClosed = true;
     }
   }
-  await assert.rejects(spoolBlob(newRepository(), source(), undefined, 5_000_000), { code: 'too-large' });
+  await assert.rejects(spoolBlob(threads, newRepository(), source(), undefined, 5_000_000), {
+    code: 'too-large',
+  });
   assert.equal(isClosed, false);
 });
 
 test('a spooled body that is discarded is gone, also when it was placed', async () => {
   const bare = newRepository();
-  const spooled = await spoolBlob(bare, inPieces(noise), noise.length, LIMIT);
+  const spooled = await spoolBlob(threads, bare, inPieces(noise), noise.length, LIMIT);
   discardSpool(spooled);
   discardSpool(spooled);
   assert.deepEqual(spoolFiles(bare), []);
@@ -174,8 +187,8 @@ test('a spooled body that is discarded is gone, also when it was placed', async 
 test('what is whole and wanted stays, and the rest is cleared', async () => {
   const bare = newRepository();
   clearSpool(bare, new Set());
-  const wanted = await spoolBlob(bare, inPieces(noise), noise.length, LIMIT);
-  await spoolBlob(bare, inPieces(text), text.length, LIMIT);
+  const wanted = await spoolBlob(threads, bare, inPieces(noise), noise.length, LIMIT);
+  await spoolBlob(threads, bare, inPieces(text), text.length, LIMIT);
   writeFileSync(join(bare, 'gitstead/spool/.staging-1'), 'half');
   clearSpool(bare, new Set([wanted.name]));
   assert.deepEqual(spoolFiles(bare).sort(), [`${wanted.name}.idx`, `${wanted.name}.pack`]);
@@ -194,7 +207,7 @@ for (const isKnown of [true, false]) {
         most = Math.max(most, now.arrayBuffers - before.arrayBuffers + now.heapUsed - before.heapUsed);
       }
     }
-    const spooled = await spoolBlob(bare, source(), isKnown ? 100 << 20 : undefined, LIMIT);
+    const spooled = await spoolBlob(threads, bare, source(), isKnown ? 100 << 20 : undefined, LIMIT);
     assert.equal(spooled.size, 100 << 20);
     assert.ok(most < 64 << 20, `${most} bytes`);
     placeSpool(bare, spooled);

@@ -4,74 +4,54 @@
 //   gitstead/spool/.staging-…    being written
 //   gitstead/spool/pack-….pack   whole and on the disk, as is its .idx: waits to be placed or discarded; once it is
 //                                placed, a second name of the same file, until its place is on the disk
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  write,
-} from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
-import { createDeflate, deflateSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { GitsteadError } from '../errors.ts';
+import { ENTRY_AT, type PackedBlob } from './blob-pack.ts';
 import { placeFile, stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
 import type { Oid } from './object-id.ts';
-import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, writeEntryHeader } from './pack-entry.ts';
 import { keepPack, packFile } from './pack-files.ts';
 import { encodeIndex } from './pack-index.ts';
-import { PackWriter } from './pack-writer.ts';
 import { CORNER } from './repository.ts';
-import { storedLength, writeStored } from './zlib.ts';
+import type { SpoolingBody, SpoolPlace, SpoolThreads } from './spool-threads.ts';
 
 export { dropKeep } from './pack-files.ts';
-
-const writeAsync = promisify(write);
-
-const BLOCK_BYTES = 0xffff;
-const SAMPLE_BYTES = 4096;
-/** A sample must shrink to this share of its size, or the body is stored as it is. */
-const WORTHWHILE = 0.95;
-const FIRST_ENTRY_AT = 12;
-const READ_BYTES = 256 << 10;
-const ADLER_MODULUS = 65521;
 
 /** `size` of the body in bytes; `name` of the pack (`pack-…`), the same before and after it is placed. */
 export type SpooledBlob = { oid: Oid; size: number; name: string; packPath: string; indexPath: string };
 
 /**
- * Streams a body into a pack of its own, and waits until that is on the disk. Some 1 MiB of memory whatever its size.
- * Whatever goes wrong, nothing is left. The source is read and never closed: that is for whoever opened it.
+ * Streams a body into a pack of its own, and waits until that is on the disk. Less than 1 MiB of memory whatever its size; what
+ * is computed is computed in a thread. Whatever goes wrong, nothing is left. The source is read and never closed: that is
+ * for whoever opened it.
  * @param length of the body in bytes where it is known; else the body is written down first and read again
  * @throws GitsteadError `too-large` above `limitBytes` (with a known length before anything is read), `bad-request` when
- *   there are fewer or more bytes than `length`; and whatever the source throws
+ *   there are fewer or more bytes than `length`, `internal` when the thread ends; and whatever the source or the disk throws
  */
 export async function spoolBlob(
+  threads: SpoolThreads,
   gitDir: string,
   source: AsyncIterable<Uint8Array>,
   length: number | undefined,
   limitBytes: number,
 ): Promise<SpooledBlob> {
   if (length !== undefined && length > limitBytes) throw tooLarge(limitBytes);
-  mkdirSync(spoolFolder(gitDir), { recursive: true, mode: 0o700 });
-  if (length !== undefined) return spoolKnown(gitDir, source, length);
-  const raw = stagingPath(spoolFolder(gitDir));
+  const folder = spoolFolder(gitDir);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const staged = stagingPath(folder);
+  if (length !== undefined) {
+    return spoolTo(threads, gitDir, { pack: staged, size: length }, (body) =>
+      handOver(body, source, length, limitBytes),
+    );
+  }
+  const raw = stagingPath(folder);
   try {
-    const size = await writeRaw(raw, source, limitBytes);
-    const again = createReadStream(raw, { highWaterMark: READ_BYTES });
-    again.on('error', () => {}); // whoever reads it is told; who gave up before does not care
-    try {
-      return await spoolKnown(gitDir, again, size);
-    } finally {
-      again.destroy();
-    }
+    return await spoolTo(threads, gitDir, { pack: staged, raw }, (body) =>
+      handOver(body, source, undefined, limitBytes),
+    );
   } finally {
-    rmSync(raw, { force: true });
+    await rm(raw, { force: true });
   }
 }
 
@@ -138,131 +118,74 @@ function pathsOf(gitDir: string, name: string): { packPath: string; indexPath: s
   return { packPath: `${path}.pack`, indexPath: `${path}.idx` };
 }
 
-async function spoolKnown(
+async function spoolTo(
+  threads: SpoolThreads,
   gitDir: string,
-  source: AsyncIterable<Uint8Array>,
-  length: number,
+  place: SpoolPlace,
+  handOverBody: (body: SpoolingBody) => Promise<number>,
 ): Promise<SpooledBlob> {
   // not named after its content: the same body may be on its way twice, and placed already
   const name = `pack-${randomBytes(20).toString('hex')}`;
   const { packPath, indexPath } = pathsOf(gitDir, name);
-  const staged = stagingPath(spoolFolder(gitDir));
-  const pack = new PackWriter(staged, 1);
   const stagedIndex = stagingPath(spoolFolder(gitDir));
+  const body = threads.begin(place);
+  let isOver = false;
   try {
-    const oid = await writeBlobEntry(pack, source, length);
-    const crc = pack.crc;
-    const checksum = await pack.finish();
-    const index = encodeIndex([{ oid, crc, offset: FIRST_ENTRY_AT }], checksum);
-    await writeFileDurablyAsync(stagedIndex, index, 0o400);
-    placeFile(staged, packPath);
+    const size = await handOverBody(body);
+    const packed = await body.end();
+    isOver = true;
+    await writeFileDurablyAsync(stagedIndex, indexOf(packed), 0o400);
+    placeFile(place.pack, packPath);
     placeFile(stagedIndex, indexPath);
     await syncFolder(spoolFolder(gitDir));
     // another upload may have made the spool's folder a moment ago: its own name must last too
     await syncFolder(`${gitDir}/${CORNER}`);
-    return { oid, size: length, name, packPath, indexPath };
+    return { oid: packed.oid, size, name, packPath, indexPath };
   } catch (error) {
-    pack.abandon();
-    for (const path of [stagedIndex, indexPath, packPath]) rmSync(path, { force: true });
+    if (!isOver) await body.giveUp();
+    for (const path of [stagedIndex, indexPath, packPath, place.pack]) await rm(path, { force: true });
     throw error;
   }
 }
 
-async function writeBlobEntry(
-  pack: PackWriter,
+function indexOf({ oid, crc, checksum }: PackedBlob): Buffer {
+  return encodeIndex([{ oid, crc, offset: ENTRY_AT }], checksum);
+}
+
+/** Copies the source's chunks into the thread's parts. @returns how many bytes there were */
+async function handOver(
+  body: SpoolingBody,
   source: AsyncIterable<Uint8Array>,
-  length: number,
-): Promise<Oid> {
-  const header = Buffer.alloc(MAX_ENTRY_HEADER_BYTES);
-  pack.beginEntry();
-  await pack.write(header.subarray(0, writeEntryHeader(header, 0, ENTRY_TYPES.blob, length)));
-  const hash = createHash('sha1').update(`blob ${length}\0`);
-  const blocks = blocksOf(source, length, hash);
-  const first = await blocks.next();
-  const start = first.done ? Buffer.alloc(0) : first.value;
-  if (shrinks(start)) {
-    const deflate = createDeflate({ level: 1, chunkSize: BLOCK_BYTES + 1 });
-    await pipeline(startingWith(start, blocks), deflate, async (stream: AsyncIterable<Buffer>) => {
-      for await (const chunk of stream) await pack.write(chunk);
-    });
-  } else {
-    await writeStoredBlocks(pack, startingWith(start, blocks), length);
-  }
-  return hash.digest('hex') as Oid;
-}
-
-/** What is worth deflating is judged by the last 4 KiB of the first 64: the very first ones are often a header. */
-function shrinks(start: Buffer): boolean {
-  const sample = start.subarray(-SAMPLE_BYTES);
-  return deflateSync(sample, { level: 1 }).length < sample.length * WORTHWHILE;
-}
-
-/** A zlib stream of stored blocks, all but the last of 65,535 bytes: any byte of the body can be found by its offset. */
-async function writeStoredBlocks(
-  pack: PackWriter,
-  blocks: AsyncIterable<Buffer>,
-  length: number,
-): Promise<void> {
-  let low = 1;
-  let high = 0;
-  let written = 0;
-  const stream = Buffer.allocUnsafeSlow(storedLength(BLOCK_BYTES));
-  for await (const block of blocks) {
-    const isFirst = written === 0;
-    written += block.length;
-    const end = writeStored(stream, 0, block) - 4;
-    stream[2] = written === length ? 1 : 0;
-    // checksums of neighbours make that of both (zlib's adler32_combine)
-    high =
-      (high + stream.readUInt16BE(end) + ((block.length * (low + ADLER_MODULUS - 1)) % ADLER_MODULUS)) %
-      ADLER_MODULUS;
-    low = (low + stream.readUInt16BE(end + 2) + ADLER_MODULUS - 1) % ADLER_MODULUS;
-    await pack.write(stream.subarray(isFirst ? 0 : 2, end));
-  }
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt16BE(high, 0);
-  checksum.writeUInt16BE(low, 2);
-  await pack.write(checksum);
-}
-
-/** The body in blocks of 65,535 bytes (the last one shorter), each good until the one after the next; hashed and counted on the way. */
-async function* blocksOf(
-  source: AsyncIterable<Uint8Array>,
-  length: number,
-  hash: ReturnType<typeof createHash>,
-): AsyncGenerator<Buffer, void, undefined> {
-  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  let other = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  let filled = 0;
+  length: number | undefined,
+  limitBytes: number,
+): Promise<number> {
   let bytes = 0;
+  let filled = 0;
+  let part: Buffer | undefined;
   for await (const chunk of withoutClosing(source)) {
     bytes += chunk.length;
-    if (bytes > length) throw new GitsteadError('bad-request', 'the body is longer than announced');
+    if (bytes > (length ?? Number.POSITIVE_INFINITY)) {
+      throw new GitsteadError('bad-request', 'the body is longer than announced');
+    }
+    if (bytes > limitBytes) throw tooLarge(limitBytes);
     for (let at = 0; at < chunk.length; ) {
-      const part = chunk.subarray(at, at + BLOCK_BYTES - filled);
-      block.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled < BLOCK_BYTES) continue;
-      hash.update(block);
-      yield block;
-      [block, other] = [other, block]; // a deflater may still be reading this one
+      part ??= await body.room();
+      const piece = chunk.subarray(at, at + part.length - filled);
+      part.set(piece, filled);
+      filled += piece.length;
+      at += piece.length;
+      if (filled < part.length) continue;
+      body.hand(part, filled);
+      part = undefined;
       filled = 0;
     }
   }
-  if (bytes < length) throw new GitsteadError('bad-request', 'the body is shorter than announced');
-  if (filled > 0 || length === 0) {
-    hash.update(block.subarray(0, filled));
-    yield block.subarray(0, filled);
+  if (length !== undefined && bytes < length) {
+    throw new GitsteadError('bad-request', 'the body is shorter than announced');
   }
-}
-
-async function* startingWith(
-  first: Buffer,
-  rest: AsyncIterable<Buffer>,
-): AsyncGenerator<Buffer, void, undefined> {
-  yield first;
-  yield* rest;
+  if (filled > 0) body.hand(part!, filled);
+  else if (bytes === 0 && length !== undefined) body.hand(await body.room(), 0);
+  return bytes;
 }
 
 /** The source's chunks; when the reader stops early the source stays open (its connection may be needed for the answer). */
@@ -271,27 +194,6 @@ async function* withoutClosing(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-}
-
-async function writeRaw(
-  path: string,
-  source: AsyncIterable<Uint8Array>,
-  limitBytes: number,
-): Promise<number> {
-  const descriptor = openSync(path, 'wx', 0o600);
-  let bytes = 0;
-  try {
-    for await (const chunk of withoutClosing(source)) {
-      bytes += chunk.length;
-      if (bytes > limitBytes) throw tooLarge(limitBytes);
-      for (let at = 0; at < chunk.length; ) {
-        at += (await writeAsync(descriptor, chunk, at, chunk.length - at, null)).bytesWritten;
-      }
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  return bytes;
 }
 
 function tooLarge(limitBytes: number): GitsteadError {

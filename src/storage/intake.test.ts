@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, afterEach, beforeEach, test } from 'node:test';
 import { GitsteadError } from '../errors.ts';
 import { hashObject } from '../git/object-id.ts';
 import { createRepository } from '../git/repository.ts';
+import { openSpoolThreads } from '../git/spool-threads.ts';
 import { inflate } from '../git/zlib.ts';
 import { SPOOL_ABOVE_BYTES, takeBody } from './intake.ts';
 
 const LIMIT = 3 << 20;
+
+const threads = openSpoolThreads();
+after(() => threads.close());
 
 let folder: string;
 let repository: string;
@@ -37,7 +41,7 @@ async function* chunksOf(bytes: Buffer, breakAfter = Number.POSITIVE_INFINITY): 
 
 const bodyOf = (size: number) => Buffer.alloc(size, 'some text that can be made shorter; ');
 const take = (bytes: Buffer, length: number | undefined) =>
-  takeBody(chunksOf(bytes), length, LIMIT, openSpool);
+  takeBody(chunksOf(bytes), length, LIMIT, openSpool, threads);
 
 /** What is left of uploads in the repository. */
 function spooled(): string[] {
@@ -79,10 +83,10 @@ test('a body above the limit is refused: at once when its length is told, else w
     isRead = true;
     yield Buffer.alloc(1);
   }
-  await assert.rejects(takeBody(unread(), LIMIT + 1, LIMIT, openSpool), { code: 'too-large' });
+  await assert.rejects(takeBody(unread(), LIMIT + 1, LIMIT, openSpool, threads), { code: 'too-large' });
   assert.equal(isRead, false);
   await assert.rejects(take(bodyOf(LIMIT + 1), undefined), { code: 'too-large' });
-  await assert.rejects(takeBody(chunksOf(bodyOf(200_000)), undefined, 100_000, openSpool), {
+  await assert.rejects(takeBody(chunksOf(bodyOf(200_000)), undefined, 100_000, openSpool, threads), {
     code: 'too-large',
   });
   assert.deepEqual(spooled(), []);
@@ -100,12 +104,12 @@ test('a body that is shorter or longer than it said, or breaks off, is refused a
     throw tooSlow;
   };
   for (const length of [10, undefined, LIMIT]) {
-    await assert.rejects(takeBody(silent(), length, LIMIT, openSpool), tooSlow);
+    await assert.rejects(takeBody(silent(), length, LIMIT, openSpool, threads), tooSlow);
   }
   const large = bodyOf(SPOOL_ABOVE_BYTES * 2);
   for (const breakAfter of [0, 1 << 17, SPOOL_ABOVE_BYTES + (1 << 17)]) {
     for (const length of [large.length, undefined]) {
-      const broken = takeBody(chunksOf(large, breakAfter), length, LIMIT, openSpool);
+      const broken = takeBody(chunksOf(large, breakAfter), length, LIMIT, openSpool, threads);
       await assert.rejects(broken, { code: 'bad-request' }, `after ${breakAfter} of ${length}`);
     }
   }

@@ -3,6 +3,7 @@
 import { GitsteadError } from '../errors.ts';
 import { hashObject, type Oid } from '../git/object-id.ts';
 import { type SpooledBlob, spoolBlob } from '../git/spool-pack.ts';
+import type { SpoolThreads } from '../git/spool-threads.ts';
 import { packObjectStream, STORE_BELOW_BYTES } from '../git/zlib.ts';
 
 export const SPOOL_ABOVE_BYTES = 1 << 20;
@@ -22,6 +23,7 @@ export type TakenBody =
  * @param length what the request says it is, in bytes; undefined: chunked
  * @param limit the largest document taken, in bytes
  * @param openSpool the repository folder to spool into; asked only when the body is large
+ * @param threads what large bodies are written by
  * @throws too-large; bad-request when the body is shorter or longer than said, or breaks off; the source's own
  *   GitsteadError. Nothing is left of it then
  */
@@ -30,13 +32,15 @@ export async function takeBody(
   length: number | undefined,
   limit: number,
   openSpool: () => string,
+  threads: SpoolThreads,
 ): Promise<TakenBody> {
   if (length !== undefined && length > limit) throw tooLarge(limit);
+  const spool = (rest: AsyncIterable<Buffer>) => spoolBody(threads, openSpool(), rest, length, limit);
   const chunks: Buffer[] = [];
   let size = 0;
   const reading = source[Symbol.asyncIterator]();
   if (length !== undefined && length > SPOOL_ABOVE_BYTES) {
-    return spool(rejoin(chunks, reading), length, limit, openSpool);
+    return spool(rejoin(chunks, reading));
   }
   for (;;) {
     const { done, value } = await next(reading);
@@ -45,7 +49,7 @@ export async function takeBody(
     size += value.length;
     if (length !== undefined && size > length) throw wrongLength(length);
     if (size > limit) throw tooLarge(limit);
-    if (size > SPOOL_ABOVE_BYTES) return spool(rejoin(chunks, reading), length, limit, openSpool);
+    if (size > SPOOL_ABOVE_BYTES) return spool(rejoin(chunks, reading));
   }
   if (length !== undefined && size !== length) throw wrongLength(length);
   const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
@@ -69,13 +73,14 @@ async function next(reading: AsyncIterator<Buffer>): Promise<IteratorResult<Buff
   }
 }
 
-async function spool(
+async function spoolBody(
+  threads: SpoolThreads,
+  repository: string,
   source: AsyncIterable<Buffer>,
   length: number | undefined,
   limit: number,
-  openSpool: () => string,
 ): Promise<TakenBody> {
-  const spooled = await spoolBlob(openSpool(), source, length, limit);
+  const spooled = await spoolBlob(threads, repository, source, length, limit);
   return { kind: 'spooled', oid: spooled.oid, size: spooled.size, spool: spooled };
 }
 

@@ -8,6 +8,7 @@ import { asGitsteadError, GitsteadError } from '../errors.ts';
 import { clearStaging, placeFile, stagingPath, syncFolder } from '../git/durable.ts';
 import { OpenFiles } from '../git/object-store.ts';
 import { discardSpool, discardSpooledPack } from '../git/spool-pack.ts';
+import { openSpoolThreads } from '../git/spool-threads.ts';
 import type { Log } from '../log.ts';
 import { permitsWrite } from '../protocol/conditions.ts';
 import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
@@ -113,6 +114,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   const listings = openListings(index, Math.floor(cacheBytes / 3));
   const reads = openReads({ engine, registry, listings, cacheBytes: Math.floor(cacheBytes / 3) });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
+  const threads = openSpoolThreads();
   const room = openDiskRoom(options.dataFolder);
   /** how often a user was removed: a body that was on its way meanwhile is nobody's */
   const removalsOf = new Map<string, number>();
@@ -188,9 +190,11 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
         if (!isOwned()) throw ownerRemoved();
         return registry.ensure(path.user, moduleOf(path)).folder;
       };
-      const body = await takeBody(request.body, request.length, documentLimit, openSpool).catch((error) => {
-        throw isOwned() ? error : ownerRemoved(error);
-      });
+      const body = await takeBody(request.body, request.length, documentLimit, openSpool, threads).catch(
+        (error) => {
+          throw isOwned() ? error : ownerRemoved(error);
+        },
+      );
       if (!isOwned()) throw ownerRemoved();
       let isKept = false;
       try {
@@ -297,6 +301,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
         .drain()
         .catch((error) => log.error({ err: asGitsteadError(error) }, 'what is pending stays in the journal'));
       await maintenance.close();
+      await threads.close();
       await journal.close();
       registry.closeAll();
       files.closeAll();
