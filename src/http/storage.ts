@@ -9,6 +9,7 @@ import { type DocumentPath, type FolderPath, parseStoragePath, pathOfTarget } fr
 import type { Storage } from '../storage/types.ts';
 import { answerOptions } from './cors.ts';
 import { openGuessBudget } from './guess-budget.ts';
+import type { RequestMeasures } from './request-measures.ts';
 import type { JudgeOrigin, RequestOrigin } from './request-origin.ts';
 import {
   type Access,
@@ -45,6 +46,8 @@ export type StorageHandlerOptions = {
     /** public documents that do not exist, for a network in a quarter of an hour; 300 unless given */
     missesPerNetwork?: number | undefined;
   };
+  /** is told of each answer */
+  measures?: RequestMeasures | undefined;
 };
 
 const SILENCE_MS = 60_000;
@@ -57,18 +60,13 @@ export type StorageHandler = (request: IncomingMessage, response: ServerResponse
  * `checkContinue`, and set `requestTimeout` to 0: uploads may take hours, and silence is judged here.
  */
 export function storageHandler(options: StorageHandlerOptions): StorageHandler {
-  const { storage, checkToken, queryTokens = false, log, judgeOrigin, now, limits } = options;
+  const { storage, checkToken, queryTokens = false, log, judgeOrigin, now, limits, measures } = options;
   const silenceMs = limits.silenceMs ?? SILENCE_MS;
   const guesses = openGuessBudget(now, limits.missesPerNetwork);
   const reading = { storage, log, now, silenceMs };
-  const writing = {
-    storage,
-    log,
-    now,
-    silenceMs,
-    documentBytes: limits.documentBytes,
-    slots: openUploadSlots(limits.uploads ?? UPLOADS),
-  };
+  const slots = openUploadSlots(limits.uploads ?? UPLOADS);
+  const writing = { storage, log, now, silenceMs, documentBytes: limits.documentBytes, slots };
+  if (measures) measures.uploads = slots.count;
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'OPTIONS') return answerOptions(request, response);
@@ -96,6 +94,16 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
     await readPublic({ request, response, access: undefined }, path, origin.client);
   }
 
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const begun = performance.now();
+    try {
+      await handle(request, response);
+    } catch (error) {
+      answerError(log, request, response, error);
+    }
+    measures?.noteStorage(request, response, begun);
+  }
+
   function refuse(request: IncomingMessage, response: ServerResponse, { error, challenge }: Refusal): void {
     answerError(log, request, response, error, ['WWW-Authenticate', challenge]);
   }
@@ -117,9 +125,7 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
     const { socket } = request;
     const previous = lastAnswers.get(socket);
     lastAnswers.set(socket, response);
-    const start = () => {
-      handle(request, response).catch((error) => answerError(log, request, response, error));
-    };
+    const start = () => void serve(request, response);
     // a client may send the next request before the last answer: a GET after a PUT must then see what was put
     if (previous && !previous.closed) previous.once('close', start);
     else start();

@@ -11,12 +11,15 @@ export interface UploadSlots {
    * @throws too-many when the account has too many uploads open, not-ready when the server has
    */
   take(user: UserName): () => void;
+  /** how many are taken */
+  count(): number;
 }
 
 export function openUploadSlots({ perUser, total }: UploadLimits): UploadSlots {
   const taken = new Map<UserName, number>();
   let all = 0;
   return {
+    count: () => all,
     take(user) {
       const own = taken.get(user) ?? 0;
       if (own >= perUser) {
