@@ -1,0 +1,147 @@
+// Gitstead as the suites about growth, git, starts and background work need it: few users, a data folder that can be looked
+// into, an end by SIGTERM or SIGKILL, and a start whose time is taken. Loads come from processes of their own.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type LoadResult, type LoopJob, runLoad, type Target } from '../load-job.ts';
+import { readProcessorMs } from '../machine.ts';
+import { mustRun, type Started, startServer, stop, temporaryFolder } from '../processes.ts';
+import type { Round } from '../results.ts';
+import { folderPath, freePort, userName } from '../sides/side.ts';
+
+const entry = join(import.meta.dirname, '../../bin/gitstead.js');
+const COMMAND_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
+const ASK_AGAIN_MS = 4;
+/** A server that used at most this of a core since the last look does nothing in the background. */
+const IDLE_SHARE = 0.2;
+const IDLE_LOOK_MS = 100;
+const IDLE_LIMIT_MS = 15_000;
+
+export type GrowthServer = {
+  /** all that it has, to be removed with `removeFolder` */
+  folder: string;
+  data: string;
+  port: number;
+  process: Started;
+  target(module: string, user?: number): Target;
+  /** the repository on disk */
+  repository(module: string, user?: number): string;
+  /** @returns ms from the spawn to the first 200 of `/health` */
+  start(): Promise<number>;
+  stop(): Promise<void>;
+  /** `kill -9` */
+  kill(): Promise<void>;
+};
+
+/** Starts a server on an empty data folder, with `users` accounts that may all write everywhere in their storage. */
+export async function openGrowthServer(name: string, users = 1): Promise<GrowthServer> {
+  const folder = temporaryFolder(name);
+  const data = join(folder, 'data');
+  const port = await freePort();
+  const authorizations: string[] = [];
+  const serve = ['serve', '--data', data, '--host', '127.0.0.1', '--port', String(port)];
+  const spawnIt = () => startServer([entry, ...serve], { cwd: folder, logFile: join(folder, 'output.log') });
+  const server: GrowthServer = {
+    folder,
+    data,
+    port,
+    process: spawnIt(),
+    target: (module, user = 0) => ({
+      folder: folderPath(user, module),
+      authorization: authorizations[user]!,
+    }),
+    repository: (module, user = 0) => join(data, 'repos', userName(user), `${module}.git`),
+    async start() {
+      const begin = performance.now();
+      server.process = spawnIt();
+      await untilAnswers(server, '/health', () => true);
+      return performance.now() - begin;
+    },
+    stop: () => stop(server.process),
+    async kill() {
+      server.process.child.kill('SIGKILL');
+      await server.process.ended;
+    },
+  };
+  await untilAnswers(server, '/health', () => true);
+  for (let user = 0; user < users; user += 1) {
+    authorizations.push(await createAccount(data, folder, userName(user)));
+  }
+  return server;
+}
+
+async function createAccount(data: string, cwd: string, name: string): Promise<string> {
+  const command = (args: string[], input = '') =>
+    mustRun(process.execPath, [entry, ...args, '--data', data], { cwd, input, limitMs: COMMAND_LIMIT_MS });
+  await command(['user', 'add', name, '--password-stdin'], `${randomBytes(18).toString('base64url')}\n`);
+  return `Bearer ${(await command(['token', 'create', name, '*:rw'])).trim()}`;
+}
+
+/** Asks every few ms until the path is answered with 200 and a body that `isRight`. */
+export async function untilAnswers(
+  server: GrowthServer,
+  path: string,
+  isRight: (body: string) => boolean,
+  authorization = '',
+): Promise<void> {
+  let hasEnded = false;
+  server.process.ended.then(() => {
+    hasEnded = true;
+  });
+  const headers = authorization ? { authorization } : {};
+  const limit = performance.now() + START_LIMIT_MS;
+  while (performance.now() < limit && !hasEnded) {
+    const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, { headers }).catch(() => undefined);
+    const body = await answer?.text().catch(() => undefined);
+    if (answer?.status === 200 && body !== undefined && isRight(body)) return;
+    await pauseFor(ASK_AGAIN_MS);
+  }
+  throw new Error(`${path} was not answered: ${server.process.lastWords()}`);
+}
+
+/** The ETag of a document of the module's folder, or of the folder itself, as it stands in the header. */
+export async function tagOf(server: GrowthServer, module: string, name = ''): Promise<string> {
+  const { folder, authorization } = server.target(module);
+  const headers = { authorization };
+  const answer = await fetch(`http://127.0.0.1:${server.port}${folder}${name}`, { headers });
+  await answer.arrayBuffer();
+  const tag = answer.headers.get('etag');
+  if (answer.status !== 200 || tag === null) throw new Error(`GET of ${folder}${name} was ${answer.status}`);
+  return tag;
+}
+
+/** Waits until what a load left to be done in the background is done: the next one is not to pay for it. */
+export async function untilIdle(server: GrowthServer): Promise<void> {
+  const used = () => readProcessorMs(server.process.pid) ?? 0;
+  const limit = performance.now() + IDLE_LIMIT_MS;
+  for (let before = used(); performance.now() < limit; before = used()) {
+    await pauseFor(IDLE_LOOK_MS);
+    if (used() - before <= IDLE_SHARE * IDLE_LOOK_MS) return;
+  }
+}
+
+export type Loop = Pick<LoopJob, 'method' | 'targets' | 'documents' | 'warmupSeconds' | 'seconds'> & {
+  ifNoneMatch?: string;
+};
+
+/** One closed loop against the server, as a round in requests per second. */
+export async function measureLoop(server: GrowthServer, loop: Loop): Promise<Round> {
+  const expect = loop.method === 'PUT' ? [200, 201] : [loop.ifNoneMatch === undefined ? 200 : 304];
+  const before = readProcessorMs(server.process.pid);
+  const result = await runLoad({ kind: 'loop', port: server.port, expect, ...loop });
+  const after = readProcessorMs(server.process.pid);
+  const used = before === undefined || after === undefined ? undefined : after - before;
+  return { ...roundOf(result), ...(used === undefined ? {} : { processorMs: used / result.sent }) };
+}
+
+function roundOf({ rate, p50Ms, p99Ms, generatorLoad, errors, firstError }: LoadResult): Round {
+  return {
+    ...{ value: rate, p50Ms, p99Ms, generatorLoad },
+    ...(errors > 0 ? { errors } : {}),
+    ...(firstError === undefined ? {} : { firstError }),
+  };
+}
+
+export function pauseFor(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

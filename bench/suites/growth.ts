@@ -1,0 +1,73 @@
+// What size costs: folders of up to 100,000 documents, histories of up to 100,000 commits, up to 64 connections. The rows stand
+// in growth-folders.ts and growth-history.ts.
+import { type Goal, type Rows, ratio } from '../goals.ts';
+import { removeFolder } from '../processes.ts';
+import { buildGitstead } from '../sides/gitstead.ts';
+import { median } from '../statistics.ts';
+import type { Suite } from '../suite.ts';
+import { folderRows, layFoldersDown, measureFolders } from './growth-folders.ts';
+import { historyRowIds, measureHistories } from './growth-history.ts';
+import { openGrowthServer } from './growth-server.ts';
+
+export const growthSuite: Suite = {
+  id: 'growth',
+  title: 'growing folders, histories and numbers of connections',
+  seconds: 100,
+  rows: [...folderRows().map(({ result }) => result.id), ...historyRowIds()],
+  run: async (plan) => {
+    await buildGitstead();
+    const server = await openGrowthServer('growth');
+    const histories = await measureHistories(server, plan);
+    await layFoldersDown(server);
+    const folders = await measureFolders(server, plan);
+    await server.stop();
+    removeFolder(server.folder);
+    return [...folders, ...histories];
+  },
+};
+
+const SIDE = 'gitstead';
+
+/** How many times as long a PUT takes there as in a folder of 100. */
+function costGoal(size: number, factor: number): Goal {
+  const name = `growth-put-${size}`;
+  return {
+    what: `cost of a PUT in a folder of ${size.toLocaleString('en-US')}`,
+    goal: `≤ ${factor} × in one of 100`,
+    measured: (rows) => ratio(rows.value('growth-put-100', SIDE), rows.value(name, SIDE)),
+    holds: (measured) => measured <= factor,
+  };
+}
+
+const FLAT_WITHIN = 0.1;
+
+/** By how much of their median the rows differ from it at most. */
+function flatGoal(what: string, ids: readonly string[]): Goal {
+  return {
+    what,
+    goal: `within ± ${FLAT_WITHIN} of their median`,
+    measured: (rows) => deviation(rows, ids),
+    holds: (measured) => measured <= FLAT_WITHIN,
+  };
+}
+
+function deviation(rows: Rows, ids: readonly string[]): number | undefined {
+  const values = ids.flatMap((id) => rows.value(id, SIDE) ?? []);
+  if (values.length < ids.length) return undefined;
+  const middle = median(values);
+  return Math.max(...values.map((value) => Math.abs(value / middle - 1)));
+}
+
+const FOLDERS = 'folders of 10, 10,000 and 100,000';
+const HISTORIES = '10, 10,000 and 100,000 commits';
+const bySize = (what: string) => [10, 10_000, 100_000].map((count) => `growth-${what}-${count}`);
+
+export const goals: Goal[] = [
+  costGoal(10_000, 2.5),
+  costGoal(100_000, 15),
+  flatGoal(`GET in ${FOLDERS}`, bySize('get')),
+  flatGoal(`304 of a document in ${FOLDERS}`, bySize('304')),
+  flatGoal(`304 of the folder in ${FOLDERS}`, bySize('304-folder')),
+  flatGoal(`GET after ${HISTORIES}`, bySize('history-get')),
+  flatGoal(`304 after ${HISTORIES}`, bySize('history-304')),
+];
