@@ -30,3 +30,20 @@ export function pickBelow(limit: number, seed: number): () => number {
     return (state >>> 8) % limit;
   };
 }
+
+export const LARGE_DOCUMENT_BYTES = 2 ** 20;
+const largePool = randomBytes(LARGE_DOCUMENT_BYTES);
+
+/** Another document of `LARGE_DOCUMENT_BYTES`, as incompressible as a photo; no two of one process are equal. */
+export function makeLargeDocument(): Buffer {
+  made += 1;
+  const document = Buffer.from(largePool);
+  for (let at = 0; at < document.length; at += 4096) document.writeUInt32BE(made, at);
+  return document;
+}
+
+/** Where the document with this number stands: in `docs/`, or spread over a tree with five folders above each. */
+export function documentPathParts(index: number, isDeep: boolean): string[] {
+  const folders = isDeep ? ['docs', `a${index % 4}`, `b${(index >> 2) % 4}`, 'c', 'd'] : ['docs'];
+  return [...folders, documentName(index)];
+}

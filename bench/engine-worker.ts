@@ -9,13 +9,14 @@ import { NO_PRECONDITION } from '../src/protocol/conditions.ts';
 import { documentPath, parseUserName } from '../src/protocol/paths.ts';
 import { openStorage } from '../src/storage/storage.ts';
 import type { Storage } from '../src/storage/types.ts';
-import { DOCUMENT_BYTES, DOCUMENT_TYPE, documentName, makeDocument, pickBelow } from './documents.ts';
+import { DOCUMENT_TYPE, documentPathParts, makeDocument, makeLargeDocument, pickBelow } from './documents.ts';
 import { MODULE, type WorkerJob, type WorkerResult } from './engine-workloads.ts';
 import { userName } from './sides/side.ts';
 import { quantile } from './statistics.ts';
 
-/** Writers that fill a folder at first: turns of many are quick. */
+/** Writers that fill a folder at first: turns of many are quick, of many large documents they take memory. */
 const FILL_WRITERS = 256;
+const FILL_WRITERS_LARGE = 4;
 
 const job = JSON.parse(await text(process.stdin)) as WorkerJob;
 const result = await open(job, job.kind === 'fill' ? fill : measure);
@@ -45,11 +46,13 @@ async function* once(body: Buffer): AsyncGenerator<Buffer> {
 
 async function put(storage: Storage, repository: number, index: number): Promise<void> {
   const user = parseUserName(userName(repository))!;
-  const path = documentPath(user, [MODULE, 'docs', documentName(index)]);
+  const { isLarge = false, isDeep = false } = job.shape;
+  const path = documentPath(user, [MODULE, ...documentPathParts(index, isDeep)]);
+  const body = isLarge ? makeLargeDocument() : Buffer.from(makeDocument());
   const result = await storage.put(path, {
     type: DOCUMENT_TYPE,
-    body: once(Buffer.from(makeDocument())),
-    length: DOCUMENT_BYTES,
+    body: once(body),
+    length: body.length,
     precondition: NO_PRECONDITION,
     author: { user, app: 'http://bench.example', grant: '*:rw' },
     quotaBytes: undefined,
@@ -58,7 +61,7 @@ async function put(storage: Storage, repository: number, index: number): Promise
 }
 
 async function fill(storage: Storage, job: WorkerJob): Promise<WorkerResult> {
-  const total = job.repositories * job.documents;
+  const total = job.repositories * job.shape.documents;
   const start = performance.now();
   let next = 0;
   const write = async () => {
@@ -68,7 +71,7 @@ async function fill(storage: Storage, job: WorkerJob): Promise<WorkerResult> {
       await put(storage, current % job.repositories, Math.floor(current / job.repositories));
     }
   };
-  await Promise.all(Array.from({ length: FILL_WRITERS }, write));
+  await Promise.all(Array.from({ length: job.shape.isLarge ? FILL_WRITERS_LARGE : FILL_WRITERS }, write));
   const rate = total / ((performance.now() - start) / 1000);
   const unknown = { p50Ms: Number.NaN, p99Ms: Number.NaN, processorMsPerCommit: Number.NaN };
   return { commits: total, allCommits: total, rate, ...unknown };
@@ -82,7 +85,7 @@ async function measure(storage: Storage, job: WorkerJob): Promise<WorkerResult> 
   const start = performance.now();
   const until = start + job.seconds * 1000;
   const write = async (writer: number) => {
-    const pick = pickBelow(job.documents, writer);
+    const pick = pickBelow(job.shape.documents, writer);
     while (performance.now() < until) {
       const begin = performance.now();
       await put(storage, writer % job.repositories, pick());

@@ -3,53 +3,47 @@ import { join } from 'node:path';
 import { mustRun } from './processes.ts';
 import { userName } from './sides/side.ts';
 
-export type Workload = {
+/** What is written, and into what. */
+export type Shape = {
+  /** in each repository */
+  documents: number;
+  /** 1 MiB each instead of 200 B */
+  isLarge?: boolean;
+  /** below five folders, which are several at each level, instead of one */
+  isDeep?: boolean;
+};
+
+export type Workload = Shape & {
   id: string;
   title: string;
   /** one repository for each, the writers spread over them */
   repositories: number;
-  /** in each repository's folder */
-  documents: number;
   writers: number;
-  /** at least so many times the rate of each other column */
-  goals: Record<string, number>;
 };
 
 export const STREAM = 'fast-import';
 export const CHECKPOINTS = 'fast-import, checkpoint each';
 
 export const WORKLOADS: readonly Workload[] = [
+  { id: 'W1', title: 'W1: 1 writer, folder of 100', repositories: 1, documents: 100, writers: 1 },
+  { id: 'W2', title: 'W2: 32 writers, one folder of 100', repositories: 1, documents: 100, writers: 32 },
+  { id: 'W3', title: 'W3: 1 writer, folder of 10,000', repositories: 1, documents: 10_000, writers: 1 },
+  { id: 'W4', title: 'W4: 32 writers, 32 repositories', repositories: 32, documents: 100, writers: 32 },
   {
-    id: 'W1',
-    title: 'W1: 1 writer, folder of 100',
+    id: 'W5',
+    title: 'W5: 1 writer, 50 documents of 1 MiB',
+    repositories: 1,
+    documents: 50,
+    writers: 1,
+    isLarge: true,
+  },
+  {
+    id: 'W6',
+    title: 'W6: 1 writer, 100 documents five folders deep',
     repositories: 1,
     documents: 100,
     writers: 1,
-    goals: { [CHECKPOINTS]: 1 },
-  },
-  {
-    id: 'W2',
-    title: 'W2: 32 writers, one folder of 100',
-    repositories: 1,
-    documents: 100,
-    writers: 32,
-    goals: { [STREAM]: 1 },
-  },
-  {
-    id: 'W3',
-    title: 'W3: 1 writer, folder of 10,000',
-    repositories: 1,
-    documents: 10_000,
-    writers: 1,
-    goals: { [STREAM]: 10 },
-  },
-  {
-    id: 'W4',
-    title: 'W4: 32 writers, 32 repositories',
-    repositories: 32,
-    documents: 100,
-    writers: 32,
-    goals: { [STREAM]: 1 },
+    isDeep: true,
   },
 ];
 
@@ -58,7 +52,7 @@ export type WorkerJob = {
   kind: 'fill' | 'measure';
   dataFolder: string;
   repositories: number;
-  documents: number;
+  shape: Shape;
   writers: number;
   seconds: number;
 };

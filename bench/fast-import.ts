@@ -3,27 +3,28 @@
 // is waited for after each commit: what one writer gets who wants each commit to be safe before the next.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { DOCUMENT_BYTES, documentName, makeDocument, pickBelow } from './documents.ts';
+import type { Readable, Writable } from 'node:stream';
+import { documentPathParts, makeDocument, makeLargeDocument, pickBelow } from './documents.ts';
+import type { Shape } from './engine-workloads.ts';
 import { mustRun, removeFolder, temporaryFolder, track } from './processes.ts';
 
 export type ImportWay = 'stream' | 'checkpoints';
 
 /** Commits between two progress marks, and how many marks may be outstanding: bounds what is still unread. */
 const PACE = {
-  stream: { markEvery: 20, unreadMarks: 4, before: '' },
-  checkpoints: { markEvery: 1, unreadMarks: 0, before: 'checkpoint\n' },
+  stream: { markEvery: 20, markEveryLarge: 1, unreadMarks: 4, before: '' },
+  checkpoints: { markEvery: 1, markEveryLarge: 1, unreadMarks: 0, before: 'checkpoint\n' },
 };
 
 /** A round whose value is commits per second. */
 export type ImportResult = { commits: number; seconds: number; value: number };
 
 /**
- * Commits one document at a time into a folder that already holds `documents`, for about `seconds`. The clock
+ * Commits one document at a time into a repository that already holds as many as `shape` says, for about `seconds`. The clock
  * runs from the first commit after the folder is filled to the end of the process, with its sync of the pack.
  */
 export async function measureFastImport(
-  documents: number,
+  shape: Shape,
   seconds: number,
   way: ImportWay = 'stream',
 ): Promise<ImportResult> {
@@ -31,7 +32,7 @@ export async function measureFastImport(
   try {
     const repository = join(folder, 'r.git');
     await mustRun('git', ['init', '-q', '--bare', '-b', 'main', repository], { limitMs: 10_000 });
-    return await feed(repository, documents, seconds, way);
+    return await feed(repository, shape, seconds, way);
   } finally {
     removeFolder(folder);
   }
@@ -39,7 +40,7 @@ export async function measureFastImport(
 
 async function feed(
   repository: string,
-  documents: number,
+  shape: Shape,
   seconds: number,
   way: ImportWay,
 ): Promise<ImportResult> {
@@ -52,16 +53,17 @@ async function feed(
   });
   child.stdin.on('error', () => {}); // its exit code tells
   const marksReach = countMarks(child.stdout, ended);
-  child.stdin.write(`${fillCommit(documents)}progress filled\n`);
+  writeParts(child.stdin, [...fillCommit(shape), 'progress filled\n']);
   await marksReach(1);
   const start = performance.now();
-  const pick = pickBelow(documents, process.pid);
-  const { markEvery, unreadMarks, before } = PACE[way];
+  const pick = pickBelow(shape.documents, process.pid);
+  const { unreadMarks, before } = PACE[way];
+  const markEvery = shape.isLarge ? PACE[way].markEveryLarge : PACE[way].markEvery;
   let commits = 0;
   for (let marks = 1; performance.now() - start < seconds * 1000; marks += 1) {
-    let batch = '';
-    for (let i = 0; i < markEvery; i += 1) batch += commitOf(pick());
-    child.stdin.write(`${batch}${before}progress ${marks}\n`);
+    const batch: Part[] = [];
+    for (let i = 0; i < markEvery; i += 1) batch.push(...commitOf(pick(), shape));
+    writeParts(child.stdin, [...batch, `${before}progress ${marks}\n`]);
     commits += markEvery;
     await marksReach(1 + marks - unreadMarks);
   }
@@ -99,14 +101,34 @@ function commitHead(subject: string): string {
   return `commit refs/heads/main\n${committer}data ${subject.length}\n${subject}\n`;
 }
 
-function change(index: number): string {
-  return `M 100644 inline docs/${documentName(index)}\ndata ${DOCUMENT_BYTES}\n${makeDocument()}\n`;
+type Part = string | Buffer;
+
+/** Neighbouring texts go in one write. */
+function writeParts(stdin: Writable, parts: readonly Part[]): void {
+  let text = '';
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      text += part;
+      continue;
+    }
+    stdin.write(text);
+    stdin.write(part);
+    text = '';
+  }
+  stdin.write(text);
 }
 
-function fillCommit(documents: number): string {
-  return commitHead('fill') + Array.from({ length: documents }, (_, index) => change(index)).join('');
+function change(index: number, { isLarge, isDeep }: Shape): Part[] {
+  const body = isLarge ? makeLargeDocument() : makeDocument();
+  const path = documentPathParts(index, isDeep ?? false).join('/');
+  return [`M 100644 inline ${path}\ndata ${body.length}\n`, body, '\n'];
 }
 
-function commitOf(index: number): string {
-  return commitHead(`PUT docs/${documentName(index)}`) + change(index);
+function fillCommit(shape: Shape): Part[] {
+  const indices = Array.from({ length: shape.documents }, (_, index) => index);
+  return [commitHead('fill'), ...indices.flatMap((index) => change(index, shape))];
+}
+
+function commitOf(index: number, shape: Shape): Part[] {
+  return [commitHead(`PUT docs/${index}`), ...change(index, shape)];
 }

@@ -1,34 +1,33 @@
-// Prints a run's figures for people, and keeps them as JSON. Says what was not measured, and what varied too much.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// A run's figures for people. Says what was not measured, and what varied too much.
 import type { Judgement } from './goals.ts';
 import type { Machine } from './machine.ts';
-import { type Cell, compare, medianOf, type Round, type RowResult, spreadOf } from './results.ts';
+import { type Cell, medianOf, type Round, type RowResult, spreadOf, timesBetter } from './results.ts';
 import { median, WIDE_SPREAD } from './statistics.ts';
 
 const MIB = 2 ** 20;
 
-export type GoalsOf = (row: RowResult) => Record<string, number>;
-
-/** A table with a line for each row: the sides' medians, then `ours` as a multiple of each other side. */
-export function formatTable(
-  rows: readonly RowResult[],
-  sides: readonly string[],
-  ours: string,
-  goalsOf: GoalsOf,
-): string {
-  const others = sides.filter((side) => side !== ours);
-  const head = ['', ...sides, ...others.map((side) => `× ${side}`), `p50 / p99 ms (${ours})`];
+/**
+ * A table as cells: a head, and a line for each row with the sides' medians, how many times better `ours` is than each other
+ * side (where both are in one row), and its latencies.
+ */
+export function tableOf(rows: readonly RowResult[], ours = 'gitstead'): string[][] {
+  const sides = [...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
+  const others = sides.filter(
+    (side) => side !== ours && rows.some(({ cells }) => cells[ours] && cells[side]),
+  );
+  const timed = rows.some(({ cells }) => cells[ours]?.rounds[0]?.p50Ms !== undefined);
+  const head = ['', ...sides, ...others.map((side) => `× ${side}`), ...(timed ? ['p50 / p99 ms'] : [])];
   const lines = rows.map((row) => [
     row.unit === '/s' ? row.title : `${row.title} (${row.unit})`,
     ...sides.map((side) => formatCell(row.cells[side])),
-    ...others.map((side) => formatRatio(row, ours, side, goalsOf(row)[side])),
-    formatLatency(row.cells[ours]),
+    ...others.map((side) => formatRatio(timesBetter(row, ours, side))),
+    ...(timed ? [formatLatency(row.cells[ours])] : []),
   ]);
-  return alignColumns([head, ...lines]);
+  return [head, ...lines];
 }
 
-function alignColumns(lines: readonly string[][]): string {
+/** Columns of equal width, the first one to the left and the others to the right. */
+export function alignColumns(lines: readonly string[][]): string {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   const padded = lines.map((line) =>
     line
@@ -44,21 +43,17 @@ function formatCell(cell: Cell | undefined): string {
   if (cell.kind === 'failed') return 'failed';
   const wide = spreadOf(cell) > WIDE_SPREAD ? '~' : '';
   const errors = cell.rounds.some((round) => (round.errors ?? 0) > 0) ? '!' : '';
-  return `${wide}${formatRate(medianOf(cell)!)}${errors}`;
+  return `${wide}${formatFigure(medianOf(cell)!)}${errors}`;
 }
 
-/** Three significant digits at least, thousands with a comma. */
-export function formatRate(rate: number): string {
-  if (rate >= 100) return Math.round(rate).toLocaleString('en-US');
-  return rate.toPrecision(3);
+/** Three significant digits, thousands with a comma. */
+export function formatFigure(figure: number): string {
+  if (figure >= 100) return Math.round(figure).toLocaleString('en-US');
+  return figure.toPrecision(3);
 }
 
-function formatRatio(row: RowResult, ours: string, against: string, goal: number | undefined): string {
-  const { ratio, met } = compare(row, ours, against, goal);
-  const text = ratio === undefined ? '–' : ratio.toFixed(ratio < 10 ? 2 : 1);
-  if (goal === undefined) return text;
-  const verdict = met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
-  return `${text} (≥ ${goal}: ${verdict})`;
+function formatRatio(ratio: number | undefined): string {
+  return ratio === undefined ? '–' : ratio.toFixed(ratio < 10 ? 2 : 1);
 }
 
 function formatLatency(cell: Cell | undefined): string {
@@ -69,20 +64,13 @@ function formatLatency(cell: Cell | undefined): string {
 }
 
 /** How much the servers' memory rose, the most of all rounds, in a line for each row and side that has it. */
-export function formatGrowth(
-  rows: readonly RowResult[],
-  ours: string,
-  goalOf: (id: string) => number | undefined,
-): string {
+export function formatGrowth(rows: readonly RowResult[]): string {
   const lines: string[] = [];
   for (const row of rows) {
     for (const [side, cell] of Object.entries(row.cells)) {
       const growths = cell.rounds.flatMap(({ growthBytes }) => growthBytes ?? []);
       if (growths.length === 0) continue;
-      const most = Math.max(...growths);
-      const goal = side === ours ? goalOf(row.id) : undefined;
-      const verdict = goal === undefined ? '' : ` (< ${goal / MIB}: ${most < goal ? 'met' : 'MISSED'})`;
-      lines.push(`${row.title}: memory of ${side} rose by ${(most / MIB).toFixed(1)} MiB${verdict}`);
+      lines.push(`${row.title}: memory of ${side} rose by ${(Math.max(...growths) / MIB).toFixed(1)} MiB`);
     }
   }
   return lines.join('\n');
@@ -108,7 +96,7 @@ export function formatRemarks(rows: readonly RowResult[]): string {
       const where = `${row.id}, ${side}`;
       if (cell.kind === 'failed') lines.push(`${where}: failed: ${cell.reason}`);
       else if (spreadOf(cell) > WIDE_SPREAD) {
-        const rates = cell.rounds.map(({ value }) => formatRate(value)).join(', ');
+        const rates = cell.rounds.map(({ value }) => formatFigure(value)).join(', ');
         lines.push(`${where}: ~ the rounds differ by ${Math.round(spreadOf(cell) * 100)} %: ${rates}`);
       }
       const errors = cell.rounds.reduce((sum, round) => sum + (round.errors ?? 0), 0);
@@ -128,35 +116,29 @@ export function formatMachine(machine: Machine): string {
   ].join('\n');
 }
 
-/** Writes the run to bench/results/ and returns the file's name. */
-export function keepResults(name: string, run: object): string {
-  const folder = join(import.meta.dirname, 'results');
-  mkdirSync(folder, { recursive: true });
-  const stamp = new Date().toISOString().replace(/[:.]\d+Z$|[-:]/g, '');
-  const file = join(folder, `${name}-${stamp}.json`);
-  writeFileSync(file, `${JSON.stringify(run, null, 1)}\n`);
-  return file;
-}
-
 /** A suite's table with what is to be said of it. */
 export function formatSuite(title: string, rows: readonly RowResult[]): string {
   const sides = [...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
-  const table = formatTable(rows, sides, 'gitstead', () => ({}));
   const blocks = [
+    rows.length > 0 ? alignColumns(tableOf(rows)) : 'no rows',
     formatProcessor(rows, sides),
-    formatGrowth(rows, 'gitstead', () => undefined),
+    formatGrowth(rows),
     formatRemarks(rows),
   ];
-  return [title, table, ...blocks.filter((block) => block !== '')].join('\n\n');
+  return [title, ...blocks.filter((block) => block !== '')].join('\n\n');
 }
 
 /** One line for each goal. */
 export function formatGoals(judgements: readonly Judgement[]): string {
+  return alignColumns(goalsTableOf(judgements));
+}
+
+export function goalsTableOf(judgements: readonly Judgement[]): string[][] {
   const lines = judgements.map(({ what, goal, measured, met }) => [
     what,
     goal,
-    measured === undefined ? '–' : formatRate(measured),
+    measured === undefined ? '–' : formatFigure(measured),
     met === undefined ? 'not measured' : met ? 'met' : 'MISSED',
   ]);
-  return alignColumns([['goals', 'goal', 'measured', ''], ...lines]);
+  return [['goals', 'goal', 'measured', ''], ...lines];
 }

@@ -36,9 +36,6 @@ export type RowResult = {
   cells: Record<string, Cell>;
 };
 
-/** Goal and verdict of one comparison; `ratio` is of medians, absent when a side failed. */
-export type Comparison = { against: string; goal?: number; ratio?: number; met?: boolean };
-
 /** The median value of a side; undefined when it was not measured or failed. */
 export function medianOf(cell: Cell | undefined): number | undefined {
   return cell?.kind === 'measured' ? median(cell.rounds.map(({ value }) => value)) : undefined;
@@ -48,16 +45,12 @@ export function spreadOf(cell: Cell): number {
   return cell.kind === 'measured' ? spread(cell.rounds.map(({ value }) => value)) : 0;
 }
 
-export function compare(row: RowResult, side: string, against: string, goal: number | undefined): Comparison {
+/** How many times better one side is than another in a row: of medians, undefined when one has none. */
+export function timesBetter(row: RowResult, side: string, against: string): number | undefined {
   const ours = medianOf(row.cells[side]);
   const theirs = medianOf(row.cells[against]);
-  const ratio = ours !== undefined && theirs !== undefined && theirs > 0 ? ours / theirs : undefined;
-  return {
-    against,
-    ...(goal === undefined ? {} : { goal }),
-    ...(ratio === undefined ? {} : { ratio }),
-    ...(goal === undefined || ratio === undefined ? {} : { met: ratio >= goal }),
-  };
+  if (ours === undefined || theirs === undefined || ours <= 0 || theirs <= 0) return undefined;
+  return row.better === 'more' ? ours / theirs : theirs / ours;
 }
 
 /** Runs one measurement and adds it to a cell; a failure ends the cell and is kept with its reason. */

@@ -1,13 +1,13 @@
-// `npm run bench`: the suites of suites.ts in turn, a table for each, the goals at the end, and one file with all of it in
-// bench/results/. Options stand in USAGE.
+// `npm run bench`: measures suites and keeps the run as one file in bench/results/; or does something with such files:
+// compares two, draws one, writes the tables of docs/performance.md. Options stand in USAGE.
 import { parseArgs } from 'node:util';
-import { type Goal, type Judgement, judge } from './goals.ts';
-import { describeMachine } from './machine.ts';
-import { removeFolder, temporaryFolder } from './processes.ts';
-import { formatGoals, formatMachine, formatSuite, keepResults } from './report.ts';
-import type { RowResult } from './results.ts';
+import { compareRuns } from './compare.ts';
+import { formatComparison } from './compare-report.ts';
+import { type Chosen, choose, listSuites, measureSuites } from './measure.ts';
+import { drawPlots } from './plot.ts';
+import { findRun, keepRun, type RunFile } from './run-file.ts';
 import type { Plan } from './suite.ts';
-import { SUITES } from './suites.ts';
+import { writeTables } from './tables.ts';
 
 const USAGE = `npm run bench -- [options]
   --only NAME[,NAME]   suites or rows (default: all suites)
@@ -15,13 +15,23 @@ const USAGE = `npm run bench -- [options]
   --seconds N          measured time of each round (default 2)
   --rounds N           rounds of each row (default 3)
   --quick              1 round of 1 second: to see that all runs, not to compare
-  --beside COMMAND     another engine in the engine's rounds, see engine.ts`;
+  --beside COMMAND     another engine in the engine's rounds, see engine.ts
 
-type Part = (typeof SUITES)[number];
-type Options = { parts: { part: Part; only: string[] | undefined }[]; plan: Plan };
+npm run bench -- compare BASE [NEW]
+  whether Gitstead became slower. BASE and NEW: a file in bench/results, the first digits of a commit, or latest;
+  without NEW the rows of BASE are measured now. Ends with 0, with 1 on a loss of more than 10 % (geometric mean), with 2
+  when the two cannot be compared.
+npm run bench -- plot FILE      draws docs/performance/*.svg
+npm run bench -- report FILE    writes the tables of docs/performance.md`;
 
-function readOptions(): Options {
-  const { values } = parseArgs({
+const EXIT_LOST = 1;
+const EXIT_REFUSED = 2;
+
+type Arguments = ReturnType<typeof readArguments>;
+
+function readArguments() {
+  return parseArgs({
+    allowPositionals: true,
     options: {
       only: { type: 'string' },
       list: { type: 'boolean', default: false },
@@ -32,61 +42,70 @@ function readOptions(): Options {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help || values.list) {
-    console.log(values.help ? USAGE : listSuites());
-    process.exit(0);
-  }
+}
+
+function planOf({ values }: Arguments): Plan {
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 2));
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-  if (!(seconds > 0) || !(rounds >= 1)) throw new Error(USAGE);
+  if (!(seconds > 0) || !Number.isInteger(rounds) || rounds < 1) throw new Error(USAGE);
   const { beside } = values;
-  const plan = { rounds, seconds, warmupSeconds: Math.min(0.5, seconds / 4), ...(beside ? { beside } : {}) };
-  return { parts: choose(values.only?.split(',')), plan };
+  return { rounds, seconds, warmupSeconds: Math.min(0.5, seconds / 4), ...(beside ? { beside } : {}) };
 }
 
-function listSuites(): string {
-  return SUITES.map(({ suite }) => {
-    const rows = suite.rows ? `\n  ${suite.rows.join('\n  ')}` : '';
-    return `${suite.id}: ${suite.title}, about ${suite.seconds} s${rows}`;
-  }).join('\n');
+async function measure(chosen: Chosen, plan: Plan): Promise<RunFile> {
+  const file = await measureSuites(chosen, plan);
+  console.log(`kept in ${keepRun(file)}`);
+  const failed = file.rows.some(({ cells }) => Object.values(cells).some(({ kind }) => kind === 'failed'));
+  if (failed || file.broken.length > 0) process.exitCode = 1;
+  return file;
 }
 
-/** The suites that are named, and those of the rows that are named. */
-function choose(names: string[] | undefined): Options['parts'] {
-  if (names === undefined) return SUITES.map((part) => ({ part, only: undefined }));
-  const chosen = SUITES.flatMap((part) => {
-    const { id } = part.suite;
-    if (names.includes(id)) return [{ part, only: undefined }];
-    const only = names.filter((name) => name.startsWith(`${id}-`));
-    return only.length > 0 ? [{ part, only }] : [];
+async function compare(baseName: string, newName: string | undefined): Promise<number> {
+  try {
+    const base = findRun(baseName).run;
+    const now = newName === undefined ? await measureAgain(base) : findRun(newName).run;
+    const comparison = compareRuns(base, now);
+    console.log(formatComparison(base, now, comparison));
+    if (comparison.kind === 'refused') return EXIT_REFUSED;
+    return comparison.lost ? EXIT_LOST : 0;
+  } catch (error) {
+    console.error((error as Error).message);
+    return EXIT_REFUSED;
+  }
+}
+
+/** The rows that a run has, with its settings. */
+async function measureAgain(base: RunFile): Promise<RunFile> {
+  const known = choose(base.suites).map(({ part }) => {
+    const rows = base.rows.map(({ id }) => id).filter((id) => id.startsWith(`${part.suite.id}-`));
+    return { part, only: rows };
   });
-  for (const name of names) {
-    const known = chosen.some(({ part }) => name === part.suite.id || name.startsWith(`${part.suite.id}-`));
-    if (!known) throw new Error(`no suite or row has the name ${name}; --list names them`);
-  }
-  return chosen;
+  return measure(known, base.plan);
 }
 
-async function main(): Promise<void> {
-  const { parts, plan } = readOptions();
-  const start = performance.now();
-  const scratch = temporaryFolder('probe');
-  const machine = await describeMachine(scratch);
-  removeFolder(scratch);
-  console.log(`${formatMachine(machine)}\n`);
-  const rows: RowResult[] = [];
-  const goals: Goal[] = [];
-  for (const { part, only } of parts) {
-    const found = await part.suite.run(only ? { ...plan, only } : plan);
-    rows.push(...found);
-    goals.push(...part.goals);
-    console.log(`${formatSuite(part.suite.title, found)}\n`);
+async function main(): Promise<number | undefined> {
+  const read = readArguments();
+  const { values, positionals } = read;
+  const [command, first, second, ...more] = positionals;
+  if (values.help || values.list) {
+    console.log(values.help ? USAGE : listSuites());
+    return 0;
   }
-  const judgements: Judgement[] = judge(goals, rows);
-  console.log(formatGoals(judgements));
-  console.log(`\n${((performance.now() - start) / 60_000).toFixed(1)} minutes`);
-  const file = keepResults('bench', { date: new Date(), machine, plan, rows, goals: judgements });
-  console.log(`kept in ${file}`);
+  if (command === undefined) {
+    await measure(choose(values.only?.split(',')), planOf(read));
+    return undefined;
+  }
+  if (command === 'compare' && first && more.length === 0) return compare(first, second);
+  if (command === 'plot' && first && !second) return tell(drawPlots(findRun(first).run));
+  if (command === 'report' && first && !second) return tell(writeTables(findRun(first)));
+  console.error(USAGE);
+  return EXIT_REFUSED;
 }
 
-await main();
+function tell(lines: string[]): number {
+  console.log(lines.join('\n'));
+  return 0;
+}
+
+const code = await main();
+if (code !== undefined) process.exitCode = code;

@@ -1,8 +1,11 @@
 // The engine without HTTP as a suite; what it measures and how stands in ../engine.ts and ../engine-workloads.ts.
-import { measureEngine } from '../engine.ts';
+import { BESIDE, measureEngine, OURS } from '../engine.ts';
 import { STREAM, WORKLOADS } from '../engine-workloads.ts';
-import { atLeast, type Goal } from '../goals.ts';
+import { atLeast, type Goal, ratio } from '../goals.ts';
 import { type Suite, wants } from '../suite.ts';
+
+/** Of the plan's seconds: each round is a process of its own, on a copy of its own, and there are many. */
+const SHARE = 0.6;
 
 export const engineSuite: Suite = {
   id: 'engine',
@@ -11,15 +14,34 @@ export const engineSuite: Suite = {
   rows: WORKLOADS.map(({ id }) => `engine-${id}`),
   run: (plan) => {
     const workloads = WORKLOADS.filter(({ id }) => wants(plan, `engine-${id}`));
-    return measureEngine({ workloads, rounds: plan.rounds, seconds: plan.seconds, beside: plan.beside });
+    return measureEngine({
+      workloads,
+      rounds: plan.rounds,
+      seconds: plan.seconds * SHARE,
+      beside: plan.beside,
+    });
   },
 };
 
 const STREAM_GOALS = { W1: 1.2, W2: 1.2, W3: 12, W4: 1.2 };
 
+/** The row that does worst beside the other engine, when one was measured. */
+const beside: Goal = {
+  what: 'engine, each row',
+  goal: '≥ 1 × beside',
+  measured: (rows) => {
+    const ratios = WORKLOADS.flatMap(({ id }) => {
+      const [ours, theirs] = [OURS, BESIDE].map((side) => rows.value(`engine-${id}`, side));
+      return ratio(ours, theirs) ?? [];
+    });
+    return ratios.length > 0 ? Math.min(...ratios) : undefined;
+  },
+  holds: (measured) => measured >= 1,
+};
+
 export const goals: Goal[] = [
   ...Object.entries(STREAM_GOALS).map(([id, factor]) =>
     atLeast(`engine ${id}`, factor, `engine-${id}`, STREAM),
   ),
-  ...WORKLOADS.map(({ id }) => atLeast(`engine ${id}`, 1, `engine-${id}`, 'beside')),
+  beside,
 ];

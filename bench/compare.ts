@@ -1,0 +1,104 @@
+// Two runs side by side: whether Gitstead became slower. Pure. As machines are noisy, a row counts as its ratio to a
+// floor that was measured in the same run, where it has one; runs of different machines or settings are not compared.
+import { medianOf, type RowResult, spreadOf } from './results.ts';
+import type { RunFile } from './run-file.ts';
+import { WIDE_SPREAD } from './statistics.ts';
+
+export const OURS = 'gitstead';
+/** What does not change with Gitstead, in the order in which it is taken. */
+const FLOORS = ['bare', 'append', 'fast-import', 'cp', 'nginx'] as const;
+const MACHINE_FACTS = ['processor', 'cores', 'kernel', 'node', 'git'] as const;
+const SETTINGS = ['rounds', 'seconds', 'warmupSeconds'] as const;
+/** A geometric mean below this is a loss. */
+const LEAST_MEAN = 0.9;
+
+export type ComparedRow = {
+  id: string;
+  title: string;
+  /** the figures are multiples of this side's; undefined: they are the row's own */
+  floor: string | undefined;
+  base: number;
+  now: number;
+  /** above 1: better than the base, whichever direction is good */
+  ratio: number;
+  /** cells whose rounds differ so much that the ratio says little: `base gitstead` */
+  noisy: string[];
+};
+
+export type RunComparison =
+  | { kind: 'refused'; reasons: string[] }
+  | {
+      kind: 'compared';
+      rows: ComparedRow[];
+      /** rows that one of the two has not, or not with a figure, and why */
+      left: string[];
+      geometricMean: number;
+      lost: boolean;
+    };
+
+export function compareRuns(base: RunFile, now: RunFile): RunComparison {
+  const reasons = [
+    ...differences('machine', MACHINE_FACTS, base.machine, now.machine),
+    ...differences('plan', SETTINGS, base.plan, now.plan),
+  ];
+  if (reasons.length > 0) return { kind: 'refused', reasons };
+  const rows: ComparedRow[] = [];
+  const left: string[] = [];
+  for (const id of new Set([...base.rows, ...now.rows].map((row) => row.id))) {
+    const compared = compareRow(rowOf(base, id), rowOf(now, id));
+    if (typeof compared === 'string') left.push(`${id}: ${compared}`);
+    else rows.push(compared);
+  }
+  if (rows.length === 0) return { kind: 'refused', reasons: ['no row has a figure in both runs', ...left] };
+  const logarithms = rows.map(({ ratio }) => Math.log(ratio));
+  const geometricMean = Math.exp(logarithms.reduce((sum, each) => sum + each, 0) / rows.length);
+  return { kind: 'compared', rows, left, geometricMean, lost: geometricMean < LEAST_MEAN };
+}
+
+function differences<Key extends string>(
+  what: string,
+  keys: readonly Key[],
+  base: Partial<Record<Key, unknown>>,
+  now: Partial<Record<Key, unknown>>,
+): string[] {
+  return keys.flatMap((key) => {
+    if (base[key] === undefined || now[key] === undefined) return [`${what}: ${key} is not told in both`];
+    return base[key] === now[key] ? [] : [`${what}: ${key} was ${base[key]}, and is ${now[key]}`];
+  });
+}
+
+function rowOf(run: RunFile, id: string): RowResult | undefined {
+  return run.rows.find((row) => row.id === id);
+}
+
+/** @returns why not, if the two have no figure that can be compared */
+function compareRow(base: RowResult | undefined, now: RowResult | undefined): ComparedRow | string {
+  if (!base) return 'not in the base';
+  if (!now) return 'not in the new run';
+  if (base.better !== now.better || base.unit !== now.unit) return 'measured in another unit';
+  const ours = [figureOf(base, OURS), figureOf(now, OURS)];
+  if (ours[0] === undefined) return 'no figure in the base';
+  if (ours[1] === undefined) return 'no figure in the new run';
+  const floor = FLOORS.find(
+    (side) => figureOf(base, side) !== undefined && figureOf(now, side) !== undefined,
+  );
+  const figures = floor
+    ? { base: ours[0] / figureOf(base, floor)!, now: ours[1] / figureOf(now, floor)! }
+    : { base: ours[0], now: ours[1] };
+  const noisy = [...noisyCells('base', base, [OURS, floor]), ...noisyCells('new', now, [OURS, floor])];
+  const ratio = base.better === 'more' ? figures.now / figures.base : figures.base / figures.now;
+  return { id: base.id, title: now.title, floor, ...figures, ratio, noisy };
+}
+
+/** The median; undefined if there is none, or one that has no ratio. */
+function figureOf(row: RowResult, side: string): number | undefined {
+  const figure = medianOf(row.cells[side]);
+  return figure !== undefined && Number.isFinite(figure) && figure > 0 ? figure : undefined;
+}
+
+function noisyCells(which: string, row: RowResult, sides: readonly (string | undefined)[]): string[] {
+  return sides.flatMap((side) => {
+    const cell = side === undefined ? undefined : row.cells[side];
+    return cell && spreadOf(cell) > WIDE_SPREAD ? [`${which} ${side}`] : [];
+  });
+}
