@@ -2,9 +2,11 @@
 import type { Goal } from './goals.ts';
 import type { Suite } from './suite.ts';
 import { goals as engineGoals, engineSuite } from './suites/engine.ts';
+import { goals as growthGoals, growthSuite } from './suites/growth.ts';
 import { goals as httpGoals, httpSuite } from './suites/http.ts';
 
 export const SUITES: readonly { suite: Suite; goals: readonly Goal[] }[] = [
   { suite: httpSuite, goals: httpGoals },
   { suite: engineSuite, goals: engineGoals },
+  { suite: growthSuite, goals: growthGoals },
 ];
