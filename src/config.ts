@@ -92,6 +92,16 @@ export const SETTINGS = {
     default: '256MiB',
     help: 'memory for documents, folders and listings that are kept at hand',
   },
+  metrics: {
+    type: oneOf('local', 'token', 'off'),
+    default: 'local',
+    help: 'who may read /metrics: whoever asks from this machine and not through a proxy, whoever sends the token of metricsTokenFile, nobody',
+  },
+  metricsTokenFile: {
+    type: file,
+    default: undefined,
+    help: 'a file with the token by which Prometheus reads /metrics, when metrics is token; others may not read it',
+  },
   sessionIdle: {
     type: duration,
     default: '30d',

@@ -10,7 +10,10 @@ import { buildPages, type Pages } from './http/app.ts';
 import { openControl } from './http/control.ts';
 import { openIntrospectingTokens } from './http/introspecting-tokens.ts';
 import { type Handle, listen } from './http/listener.ts';
+import { type MeasureSources, openMetrics } from './http/metrics.ts';
+import { type MetricsReaders, metricsDoor } from './http/metrics-door.ts';
 import { type OtherRoleOptions, pagesElsewhere, storageElsewhere } from './http/other-role.ts';
+import { counted, OTHER_ROUTE, openRequestMeasures, type RequestMeasures } from './http/request-measures.ts';
 import { originJudge } from './http/request-origin.ts';
 import { openSecretFile, type ReadSecret } from './http/secret-file.ts';
 import { storageHandler } from './http/storage.ts';
@@ -41,6 +44,7 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer(config: Config, log: Log, now = Date.now): Promise<RunningServer> {
   const secretFile = checkRole(config);
   const readSecret = secretFile === undefined ? undefined : openSecretFile(secretFile, log);
+  const readers = metricsReaders(config, log);
   const parts = partsOf(config.dataFolder);
   await using opening = new AsyncDisposableStack();
   if (config.role === 'accounts') await shareDataFolder(config.dataFolder);
@@ -50,7 +54,8 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
   const store =
     config.role === 'accounts' ? undefined : opening.use(await openStore(storeSettings(config), log, now));
   let isReady = false;
-  const role = { config, log, now, accounts, readSecret, isReady: () => isReady };
+  const requests = openRequestMeasures();
+  const role = { requests, config, log, now, accounts, readSecret, isReady: () => isReady };
   const pages = config.role === 'storage' ? undefined : await openPages(role, store);
   if (pages) opening.defer(() => pages.close());
   if (store) {
@@ -61,11 +66,13 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
     judgeOrigin: originJudge(namesIn(config), (message) => log.warn(message)),
     log,
   };
+  const elsewhere = (handle: Handle) => counted(requests, OTHER_ROUTE, handle);
+  const door = { readers, write: openMetrics(measureSources(role, store)), requests, log };
   const listener = await listen({
     host: config.host,
     port: config.port,
-    pages: pages ? pages.handle : pagesElsewhere(other, role.isReady),
-    storage: store ? openStorageHandler(role, store) : storageElsewhere(other),
+    pages: metricsDoor(door, pages ? pages.handle : elsewhere(pagesElsewhere(other, role.isReady))),
+    storage: store ? openStorageHandler(role, store) : elsewhere(storageElsewhere(other)),
   });
   opening.defer(() => listener.close());
   opening.defer(() => {
@@ -83,6 +90,7 @@ type RoleOptions = {
   accounts: Accounts;
   readSecret: ReadSecret | undefined;
   isReady: () => boolean;
+  requests: RequestMeasures;
 };
 
 /**
@@ -115,6 +123,26 @@ function checkRole(config: Config) {
     );
   }
   return introspectSecretFile;
+}
+
+/** Who may read the metrics. @throws bad-request */
+function metricsReaders({ metrics, metricsTokenFile }: Config, log: Log): MetricsReaders {
+  if ((metrics === 'token') !== (metricsTokenFile !== undefined)) {
+    throw new GitsteadError(
+      'bad-request',
+      'metrics is token, and metricsTokenFile names its file: both or neither',
+    );
+  }
+  if (metrics !== 'token') return { kind: metrics };
+  return { kind: metrics, readSecret: openSecretFile(metricsTokenFile!, log, 'metricsTokenFile') };
+}
+
+function measureSources({ requests, accounts }: RoleOptions, store: Store | undefined): MeasureSources {
+  return {
+    requests,
+    tokens: accounts.tokens.measures,
+    store: store && (() => ({ storage: store.storage.measures(), index: store.index.measures() })),
+  };
 }
 
 /** The rooms as they are seen from outside: where they are found, and how they end. */
@@ -158,10 +186,10 @@ function accountsSettings(config: Config, log: Log) {
 }
 
 function openPages(role: RoleOptions, store: Store | undefined): Promise<Pages> {
-  const { config, accounts, log, now, readSecret, isReady } = role;
+  const { config, accounts, log, now, readSecret, isReady, requests } = role;
   const given = <T>(value: T | 'none') => (value === 'none' ? undefined : value);
   return buildPages({
-    ...{ accounts, log, now, isReady, randomBytes },
+    ...{ accounts, log, now, isReady, randomBytes, requests },
     storage: store && { ...store.storage, recentWrites: recentWritesIn(store.storage) },
     config: {
       ...namesIn(config),
@@ -187,7 +215,7 @@ function openControlSocket(config: Config, { storage, index }: Store, accounts: 
 }
 
 function openStorageHandler(
-  { config, log, now, accounts, readSecret }: RoleOptions,
+  { config, log, now, accounts, readSecret, requests }: RoleOptions,
   { storage }: Store,
 ): Handle {
   const { introspect: url, quota } = config;
@@ -203,6 +231,7 @@ function openStorageHandler(
     log,
     now,
     limits: { documentBytes: config.documentLimit },
+    measures: requests,
   });
 }
 

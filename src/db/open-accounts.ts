@@ -38,6 +38,8 @@ export type AccountsOptions = {
   codeLives?: CodeFlowLives;
   /** called when the audit trail could not be written: what it tells of goes on */
   auditFailed?: (error: unknown) => void;
+  /** memory for what is known of tokens, in bytes; 4 MiB unless given */
+  tokenBytes?: number;
   randomBytes?: RandomBytes;
   migrations?: Record<string, Migration>;
 };
@@ -67,7 +69,7 @@ export async function openAccounts(
     throw error;
   }
   const reader = connect(file);
-  const tokens = openTokens(db, reader, now, randomBytes);
+  const tokens = openTokens(db, reader, now, randomBytes, options.tokenBytes);
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     await tokens.close();

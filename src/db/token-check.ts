@@ -6,10 +6,14 @@ import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 import { parseScopes, type Scope } from '../protocol/scopes.ts';
 import type { AccountsTables } from './accounts-schema.ts';
+import type { CacheMeasures } from './measures.ts';
 import { hashSecret, isSecret } from './secrets.ts';
 
 const LOOK_FOR_CHANGES_MS = 100;
-const MAX_CACHED = 10_000;
+/** What a known token takes beside its scopes, each scope beside its name, and a token that is known to be none: measured, in bytes. */
+const TOKEN_BYTES = 400;
+const SCOPE_BYTES = 100;
+const UNKNOWN_BYTES = 150;
 const LAST_USED_GRAIN_MS = 60_000;
 
 /** What a valid token allows. */
@@ -34,11 +38,18 @@ type GrantRow = {
   quota_bytes: number | null;
 };
 
-/** @param reader a connection of its own: its PRAGMA data_version moves with every commit by any other connection */
-export function openChecker(
-  reader: DatabaseSync,
-  now: () => number,
-): { check(token: string): TokenGrant | undefined; forget(): void } {
+export type Checker = {
+  check(token: string): TokenGrant | undefined;
+  forget(): void;
+  /** of what is known of tokens */
+  measures(): CacheMeasures;
+};
+
+/**
+ * @param reader a connection of its own: its PRAGMA data_version moves with every commit by any other connection
+ * @param limitBytes memory for what is known of tokens; a quarter of it for those that are none
+ */
+export function openChecker(reader: DatabaseSync, now: () => number, limitBytes: number): Checker {
   const find = reader.prepare(
     `SELECT grants.id, grants.user, grants.app, grants.scopes, tokens.expires_at, users.quota_bytes
      FROM tokens JOIN grants ON grants.id = tokens.grant_id JOIN users ON users.name = grants.user
@@ -49,10 +60,16 @@ export function openChecker(
   const known = new Map<string, CachedGrant>();
   /** hashes */
   const unknown = new Set<string>();
+  const maxUnknown = Math.ceil(limitBytes / 4 / UNKNOWN_BYTES);
+  const maxKnownBytes = limitBytes - maxUnknown * UNKNOWN_BYTES;
+  let knownBytes = 0;
+  let asked = 0;
+  let misses = 0;
   let seenVersion = -1;
   let askedAt = Number.NEGATIVE_INFINITY;
 
   function forget(): void {
+    knownBytes = 0;
     known.clear();
     unknown.clear();
   }
@@ -66,13 +83,14 @@ export function openChecker(
   }
 
   function lookUp(token: string): CachedGrant | undefined {
+    misses++;
     if (!isSecret(token)) return undefined;
     const tokenHash = hashSecret(token);
     if (unknown.has(tokenHash)) return undefined;
     const row = find.get(tokenHash) as GrantRow | undefined;
     if (!row) {
       // guesses must not drive out the tokens in use: they have a bounded set of their own
-      if (unknown.size >= MAX_CACHED) unknown.clear();
+      if (unknown.size >= maxUnknown) unknown.clear();
       unknown.add(tokenHash);
       return undefined;
     }
@@ -84,9 +102,21 @@ export function openChecker(
       quotaBytes: row.quota_bytes ?? undefined,
       expiresAt: row.expires_at ?? undefined,
     };
-    if (known.size >= MAX_CACHED) known.delete(known.keys().next().value!);
-    known.set(token, grant);
+    keep(token, grant);
     return grant;
+  }
+
+  /** The oldest go when there are too many. */
+  function keep(token: string, grant: CachedGrant): void {
+    const bytes = bytesOf(grant);
+    for (const [oldest, old] of known) {
+      if (knownBytes + bytes <= maxKnownBytes) break;
+      known.delete(oldest);
+      knownBytes -= bytesOf(old);
+    }
+    if (knownBytes + bytes > maxKnownBytes) return;
+    known.set(token, grant);
+    knownBytes += bytes;
   }
 
   return {
@@ -94,10 +124,21 @@ export function openChecker(
     check(token) {
       const time = now();
       forgetWhatOthersChanged(time);
+      asked++;
       const grant = known.get(token) ?? lookUp(token);
       return grant?.expiresAt !== undefined && grant.expiresAt <= time ? undefined : grant;
     },
+    measures: () => ({
+      hits: asked - misses,
+      misses,
+      held: knownBytes + unknown.size * UNKNOWN_BYTES,
+      limit: limitBytes,
+    }),
   };
+}
+
+function bytesOf({ scopes }: TokenGrant): number {
+  return scopes.reduce((sum, scope) => sum + SCOPE_BYTES + scope.module.length, TOKEN_BYTES);
 }
 
 /** Times of last use: kept in memory, written together once a minute, and only for grants that were used. */

@@ -5,11 +5,13 @@ import type { Kysely } from 'kysely';
 import { formatScopes } from '../protocol/scopes.ts';
 import type { AccountsTables } from './accounts-schema.ts';
 import { insertGrant, type NewGrant, type UseOfGrants } from './grants.ts';
+import type { CacheMeasures } from './measures.ts';
 import { hashSecret, makeSecret, type RandomBytes } from './secrets.ts';
 import { openChecker, openLastUsed, type TokenGrant } from './token-check.ts';
 
 export type { TokenGrant };
 
+const DEFAULT_CACHE_BYTES = 4 << 20;
 /** So many implicit grants for the same app, redirect address and scopes: more than anyone has devices. */
 export const MAX_SAME_GRANTS = 20;
 
@@ -23,6 +25,8 @@ export interface Tokens {
   create(grant: NewGrant, expiresAt: number | undefined): Promise<{ token: string; id: string }>;
   /** The grant of a valid token. Unknown, revoked and expired ones are undefined. */
   check(token: string): TokenGrant | undefined;
+  /** of what is known of tokens */
+  measures(): CacheMeasures;
 }
 
 export type TokenStore = Tokens &
@@ -37,9 +41,10 @@ export function openTokens(
   reader: DatabaseSync,
   now: () => number,
   randomBytes: RandomBytes,
+  cacheBytes = DEFAULT_CACHE_BYTES,
 ): TokenStore {
   const lastUsed = openLastUsed(db, now);
-  const checker = openChecker(reader, now);
+  const checker = openChecker(reader, now, cacheBytes);
   return {
     async create(grant, expiresAt) {
       const time = now();
@@ -59,6 +64,7 @@ export function openTokens(
       return grant;
     },
 
+    measures: checker.measures,
     pending: lastUsed.pending,
     forget: checker.forget,
     close: lastUsed.close,

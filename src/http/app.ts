@@ -18,6 +18,7 @@ import { registerHealth } from './health.ts';
 import { registerIntrospect } from './introspect.ts';
 import { registerLogin } from './login.ts';
 import { COMMON_HEADERS } from './page-headers.ts';
+import { OTHER_ROUTE, type RequestMeasures } from './request-measures.ts';
 import { type OriginSettings, originJudge } from './request-origin.ts';
 import type { ReadSecret } from './secret-file.ts';
 import { firstAccountPath, registerSignup } from './signup.ts';
@@ -56,6 +57,8 @@ export type PagesOptions = {
   now: () => number;
   /** false: `/health` answers 503 */
   isReady?: () => boolean;
+  /** is told of each answer */
+  requests?: RequestMeasures | undefined;
 };
 
 export interface Pages {
@@ -70,7 +73,7 @@ export interface Pages {
 
 /** Makes the pages, ready to handle requests. */
 export async function buildPages(options: PagesOptions): Promise<Pages> {
-  const { accounts, storage, log, config, randomBytes, now, isReady = () => true } = options;
+  const { accounts, storage, log, config, randomBytes, now, isReady = () => true, requests } = options;
   const { users, sessions, grants, tokens, codeFlow, approvals, audit } = accounts;
   const app = fastify({
     logger: false,
@@ -90,6 +93,9 @@ export async function buildPages(options: PagesOptions): Promise<Pages> {
   );
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(COMMON_HEADERS);
+  });
+  app.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+    requests?.note(routeOptions.url ?? OTHER_ROUTE, method, reply.statusCode, reply.elapsedTime);
   });
 
   const grantsFile =

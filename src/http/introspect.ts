@@ -1,15 +1,12 @@
 // `/oauth/introspect` (RFC 7662): a storage process of ours asks what a token allows. Who asks knows a secret that both
 // sides read from a file; the question holds a token, so it comes by https or from this machine. Without the
 // setting the endpoint stands there too, and nobody knows the secret.
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { TokenGrant, Tokens } from '../db/tokens.ts';
 import { formatScopes } from '../protocol/scopes.ts';
-import type { ReadSecret } from './secret-file.ts';
+import { knowsSecret, type ReadSecret } from './secret-file.ts';
 
 export const INTROSPECT = '/oauth/introspect';
-
-const BEARER = /^bearer +([!-~]+) *$/i;
 
 export type IntrospectOptions = {
   tokens: Tokens;
@@ -26,7 +23,8 @@ export function registerIntrospect(app: FastifyInstance, options: IntrospectOpti
     if (!request.origin.isPrivate) {
       return send(reply, 403, refusal('access_denied', 'ask by https, or from this machine'));
     }
-    if (!knowsSecret(request, options.readSecret)) {
+    const { readSecret } = options;
+    if (readSecret === undefined || !knowsSecret(request.headers.authorization, readSecret)) {
       reply.header('www-authenticate', 'Bearer realm="introspection"');
       return send(reply, 401, refusal('invalid_client', 'the secret of this server is needed'));
     }
@@ -57,17 +55,6 @@ function describe(grant: TokenGrant, { authorHost, defaultQuotaBytes }: Introspe
     email: `${user}@${authorHost}`,
     quota: quotaBytes ?? defaultQuotaBytes,
   };
-}
-
-/** Hashes are compared: they have one length, and tell nothing by the time that it takes. */
-function knowsSecret({ headers }: FastifyRequest, readSecret: ReadSecret | undefined): boolean {
-  const given = BEARER.exec(headers.authorization ?? '')?.[1];
-  if (readSecret === undefined || given === undefined) return false;
-  return timingSafeEqual(sha256(given), sha256(readSecret()));
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 /** Words as RFC 6749 has them, section 5.2. */

@@ -143,8 +143,10 @@ export function isLoopbackHost(host: string, port: number | undefined): boolean 
   return given !== null && Number(given ?? 80) === port;
 }
 
-function isLoopbackAddress(address: string): boolean {
-  return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+/** @param address as a socket tells it */
+export function isLoopbackAddress(address: string): boolean {
+  const plain = plainAddress(address);
+  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
 }
 
 function wrongHost(host: string): GitsteadError {

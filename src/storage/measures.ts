@@ -65,6 +65,8 @@ export function openCounters(): Counters {
 /** The store as it is now, and what it has counted since it was opened. */
 export type StorageMeasures = Omit<Counters, 'treeHits' | 'treeMisses'> & {
   caches: Record<'bodies' | 'listings' | 'trees', CacheMeasures>;
+  /** what else is bounded in bytes, by the memory budget */
+  memory: Record<'pending', { held: number; limit: number }>;
   /** of packs in memory, and the commits in them */
   pendingBytes: number;
   pendingCommits: number;

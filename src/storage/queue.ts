@@ -23,7 +23,7 @@ import { type OutsideRules, outsideRules } from './turn-rules.ts';
 /** A pack of this size is sealed at the turn's end, whatever its age. */
 const CHECKPOINT_ABOVE_BYTES = 16 << 20;
 /** All unpacked commits together; above it every repository seals its pack before it takes another turn. */
-const PENDING_LIMIT_BYTES = 64 << 20;
+export const PENDING_LIMIT_BYTES = 64 << 20;
 const MAX_TURN_WRITES = 512;
 const MAX_TURN_BYTES = 8 << 20;
 const CHECKPOINT_AGAIN_MS = 250;

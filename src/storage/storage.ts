@@ -23,7 +23,7 @@ import { openListings } from './listings.ts';
 import { openMaintenance } from './maintenance.ts';
 import { type MeasuredStorage, openCounters, packsOf } from './measures.ts';
 import { isIdle, type OpenRepository } from './open-repository.ts';
-import { type Engine, enqueue } from './queue.ts';
+import { type Engine, enqueue, PENDING_LIMIT_BYTES } from './queue.ts';
 import { openReads } from './reads.ts';
 import { recover, removeLeftovers } from './recovery.ts';
 import { openRegistry } from './registry.ts';
@@ -287,6 +287,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       return {
         ...{ ...counted, pendingBytes, pendingCommits },
         caches: { bodies: reads.measures(), listings: listings.measures(), trees },
+        memory: { pending: { held: pendingBytes, limit: PENDING_LIMIT_BYTES } },
         openRepositories: opened.length,
         openFiles: files.openCount,
         packs: packsOf(opened),
