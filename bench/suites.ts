@@ -1,7 +1,9 @@
 // The suites of `npm run bench`, in the order in which they run, each with its goals: one line each.
 import type { Goal } from './goals.ts';
 import type { Suite } from './suite.ts';
+import { goals as accountsGoals, accountsSuite } from './suites/accounts.ts';
 import { goals as engineGoals, engineSuite } from './suites/engine.ts';
+import { goals as gitGoals, gitSuite } from './suites/git.ts';
 import { goals as growthGoals, growthSuite } from './suites/growth.ts';
 import { goals as httpGoals, httpSuite } from './suites/http.ts';
 
@@ -9,4 +11,6 @@ export const SUITES: readonly { suite: Suite; goals: readonly Goal[] }[] = [
   { suite: httpSuite, goals: httpGoals },
   { suite: engineSuite, goals: engineGoals },
   { suite: growthSuite, goals: growthGoals },
+  { suite: gitSuite, goals: gitGoals },
+  { suite: accountsSuite, goals: accountsGoals },
 ];

@@ -1,0 +1,164 @@
+// What many accounts cost: 10,000 users with three modules each, 600,000 documents in all. A start, memory at rest, the rates
+// of requests to random users beside those of one user alone, and open files.
+import { join } from 'node:path';
+import { type Goal, ratio } from '../goals.ts';
+import type { Target } from '../load-job.ts';
+import { readMemory } from '../machine.ts';
+import { removeFolder, temporaryFolder } from '../processes.ts';
+import { addRound, type RowResult } from '../results.ts';
+import { buildGitstead } from '../sides/gitstead.ts';
+import type { Plan, Suite } from '../suite.ts';
+import { ACCOUNTS_MODULES, accountName, makeAccountsFolder } from './accounts-data.ts';
+import {
+  type AccountsServer,
+  measureSpread,
+  mostOpenFiles,
+  pauseFor,
+  startAccountsServer,
+} from './accounts-server.ts';
+
+const ACCOUNTS = 10_000;
+const SIDE = 'gitstead';
+const QUIET_MS = 5_000;
+const MIB = 1 << 20;
+/** Requests that together touch most of the 30,000 repositories once, or a third of them with writes. */
+const TOUCHES = { GET: 8_000, PUT: 3_000 };
+const TOUCH_LIMIT_SECONDS = 8;
+const LOADS = [
+  { row: 'accounts-put', method: 'PUT', connections: 32 },
+  { row: 'accounts-get', method: 'GET', connections: 8 },
+] as const;
+
+const row = (id: string, title: string, unit: string, better: RowResult['better']): RowResult => ({
+  ...{ id, title, unit, better },
+  cells: {},
+});
+
+function emptyRows() {
+  return {
+    startup: row('accounts-startup', 'start with 10,000 accounts', 'ms', 'less'),
+    memory: row('accounts-memory', 'resident memory, 5 s after the start', 'MiB', 'less'),
+    files: row('accounts-files', 'open files at most, while thousands are touched', 'files', 'less'),
+    'accounts-put': row('accounts-put', 'PUT, random users, 32 connections', 'req/s', 'more'),
+    'accounts-put-one': row('accounts-put-one', 'PUT, one user, 32 connections', 'req/s', 'more'),
+    'accounts-get': row('accounts-get', 'GET, random users, 8 connections', 'req/s', 'more'),
+    'accounts-get-one': row('accounts-get-one', 'GET, one user, 8 connections', 'req/s', 'more'),
+  };
+}
+
+type AccountsRows = ReturnType<typeof emptyRows>;
+
+export const accountsSuite: Suite = {
+  id: 'accounts',
+  title: '10,000 accounts, 30,000 repositories, 600,000 documents',
+  seconds: 90,
+  rows: Object.values(emptyRows()).map(({ id }) => id),
+  async run(plan) {
+    await buildGitstead();
+    const folder = temporaryFolder('accounts');
+    const rows = emptyRows();
+    const tokens = await makeAccountsFolder(join(folder, 'data'), ACCOUNTS);
+    for (let round = 1; round < plan.rounds; round += 1) await addStart(rows, folder);
+    await addStart(rows, folder, async (server) => {
+      await addMemory(rows, server);
+      await addRates(rows, server, tokens, plan);
+      await addRound(rows.files, SIDE, async () => ({ value: await touchMany(server, tokens) }));
+    });
+    removeFolder(folder);
+    return Object.values(rows);
+  },
+};
+
+/** A start as a round; then `work`, if any, and a stop. */
+async function addStart(
+  { startup }: AccountsRows,
+  folder: string,
+  work?: (server: AccountsServer) => Promise<void>,
+): Promise<void> {
+  let server: AccountsServer | undefined;
+  await addRound(startup, SIDE, async () => {
+    server = await startAccountsServer(folder);
+    return { value: server.startedInMs };
+  });
+  if (!server) return;
+  await work?.(server);
+  await server.stop();
+}
+
+async function addMemory({ memory }: AccountsRows, server: AccountsServer): Promise<void> {
+  await pauseFor(QUIET_MS);
+  await addRound(memory, SIDE, async () => {
+    const bytes = readMemory(server.process.pid)?.nowBytes;
+    if (bytes === undefined) throw new Error('the memory of the process cannot be read here');
+    return { value: bytes / MIB };
+  });
+}
+
+async function addRates(
+  rows: AccountsRows,
+  server: AccountsServer,
+  tokens: readonly string[],
+  { rounds, seconds, warmupSeconds }: Plan,
+): Promise<void> {
+  const one = targetsOf(tokens, 0, 1);
+  const all = targetsOf(tokens, 0, tokens.length);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { row, ...load } of LOADS) {
+      const spread = { ...load, seconds, warmupSeconds };
+      await addRound(rows[`${row}-one`], SIDE, () => measureSpread(server, { ...spread, targets: one }));
+      await addRound(rows[row], SIDE, () => measureSpread(server, { ...spread, targets: all }));
+    }
+  }
+}
+
+function touchMany(server: AccountsServer, tokens: readonly string[]): Promise<number> {
+  const targets = targetsOf(tokens, 0, tokens.length);
+  const limits = { warmupSeconds: 0, seconds: TOUCH_LIMIT_SECONDS, connections: 32 };
+  return mostOpenFiles(server, async () => {
+    for (const method of ['GET', 'PUT'] as const) {
+      await measureSpread(server, { method, targets, ...limits, answers: TOUCHES[method] });
+    }
+  });
+}
+
+/** The folders of the accounts `from` up to `to`. */
+function targetsOf(tokens: readonly string[], from: number, to: number): Target[] {
+  return tokens.slice(from, to).flatMap((token, at) =>
+    ACCOUNTS_MODULES.map((module) => ({
+      folder: `/storage/${accountName(from + at)}/${module}/docs/`,
+      authorization: `Bearer ${token}`,
+    })),
+  );
+}
+
+const MAX_START_MS = 2_000;
+const MAX_IDLE_MIB = 250;
+/** Packs 512, and what a process has beside: databases, sockets, the journal. */
+const MAX_FILES = 1_000;
+const SPREAD_SHARE = 0.8;
+
+function spreadGoal(what: string, row: string): Goal {
+  return {
+    what: `${what} spread over 10,000 users`,
+    goal: `≥ ${SPREAD_SHARE} × of one user's`,
+    measured: (rows) => ratio(rows.value(row, SIDE), rows.value(`${row}-one`, SIDE)),
+    holds: (measured) => measured >= SPREAD_SHARE,
+  };
+}
+
+function atMost(what: string, rowId: string, most: number, unit: string): Goal {
+  return {
+    what,
+    goal: `≤ ${most.toLocaleString('en-US')} ${unit}`,
+    measured: (rows) => rows.value(rowId, SIDE),
+    holds: (measured) => measured <= most,
+  };
+}
+
+export const goals: Goal[] = [
+  atMost('start with 10,000 accounts', 'accounts-startup', MAX_START_MS, 'ms'),
+  atMost('memory at rest with 10,000 accounts', 'accounts-memory', MAX_IDLE_MIB, 'MiB'),
+  spreadGoal('PUT', 'accounts-put'),
+  spreadGoal('GET', 'accounts-get'),
+  atMost('open files, thousands of repositories touched', 'accounts-files', MAX_FILES, 'files'),
+];
