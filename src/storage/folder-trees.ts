@@ -22,9 +22,8 @@ export type Folder = {
   types: FolderTypes;
   /** the loaded ones of its folders, by decoded name */
   children: Map<string, Folder>;
-  /** the version that was written last, and the pack that holds it: the base of the next version's delta */
+  /** the version that was loaded or written last: the base of the next version's delta, where the pack holds it */
   written: Oid | undefined;
-  writtenIn: PackBuilder | undefined;
 };
 
 /** What stands at a name in a folder. `other`: a symbolic link or submodule that somebody pushed. */
@@ -43,7 +42,7 @@ export function loadFolder(read: ReadObject, tree: Oid | undefined, row: FolderR
   const typesEntry = edited.find(TYPES_FILE);
   const types =
     typesEntry && itemOf(typesEntry).kind === 'document' ? readTypes(read, typesEntry.oid) : emptyTypes();
-  return { row, tree: edited, types, children: new Map(), written: tree, writtenIn: undefined };
+  return { row, tree: edited, types, children: new Map(), written: tree };
 }
 
 export function readTypes(read: ReadObject, blob: Oid): FolderTypes {
@@ -133,7 +132,7 @@ export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
   const oid = folder.tree.hash();
   const edit = folder.tree.takeSplices();
   if (!pack.has(oid)) {
-    const base = folder.writtenIn === pack ? folder.written : undefined;
+    const base = folder.written !== undefined && pack.has(folder.written) ? folder.written : undefined;
     // git refuses a delta of so few bytes that it can only tell of nothing
     const asDelta =
       oid !== EMPTY_TREE &&
@@ -146,6 +145,5 @@ export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
     }
   }
   folder.written = oid;
-  folder.writtenIn = pack;
   return oid;
 }
