@@ -99,6 +99,11 @@ export function syncFolderNow(path: string): void {
   }
 }
 
+/** Waits until the bytes of an open file are on the disk. */
+export function syncDescriptorNow(descriptor: number): void {
+  fsyncSync(descriptor);
+}
+
 /** Waits until a file's bytes are on the disk, without blocking the event loop. */
 export async function syncFile(path: string): Promise<void> {
   const descriptor = openSync(path, 'r');

@@ -9,12 +9,13 @@ import type { OidTable } from './oid-table.ts';
 import type { EntryHeader } from './pack-entry.ts';
 import { MAX_ENTRY_HEADER_BYTES, readEntryHeader } from './pack-entry.ts';
 import type { PackReader } from './pack-reader.ts';
-import type { Slices } from './slices.ts';
 import { isFolderMode, parseTree } from './tree.ts';
 
 /** Larger packs have been merged before, or packed by git: what could be gained is gained. */
 const MAX_PACK_BYTES = 16 << 20;
 const MAX_PACK_ENTRIES = 20_000;
+/** Smaller trees (those of folders of folders) are not worth a delta, and there may be one for each commit. */
+const MIN_TREE_BYTES = 256;
 /** Versions of the top folder that are read although they are deltas, to find whole trees below them. */
 const FREE_VISITS = 8;
 const VISITS_PER_TREE = 2;
@@ -27,8 +28,8 @@ const MAX_FOLDERS = 10_000;
 /** How a folder's entry begins; found elsewhere, too, but a body without it holds no folder. */
 const FOLDER_ENTRY = Buffer.from('40000 ');
 
-/** A tree's earlier version, and how many deltas within its pack are told from it, one after the other. */
-export type TreeBase = { base: Oid; height: number };
+/** A tree's earlier version, and how many deltas within its pack are told from the tree, one after the other. */
+export type TreeBase = { oid: Oid; base: Oid; height: number };
 
 /** What is looked for in one source. */
 type Search = {
@@ -45,33 +46,30 @@ type Search = {
 export class TreeBases {
   readonly #table: OidTable;
   readonly #readers: readonly PackReader[];
-  readonly #slices: Slices;
   /** by a folder's path: its first whole version in the newest source that has one */
   readonly #heads = new Map<string, Oid>();
   readonly #trees = new Map<Oid, Buffer>();
   #treeBytes = 0;
 
-  constructor(table: OidTable, readers: readonly PackReader[], slices: Slices) {
+  constructor(table: OidTable, readers: readonly PackReader[]) {
     this.#table = table;
     this.#readers = readers;
-    this.#slices = slices;
   }
 
   /**
    * The bases of a source's whole trees, as far as there are any; to be asked for one source after the other. Whether a base
    * is written already is for the caller to see. What cannot be read or understood has no base.
    */
-  async of(source: MergeSource): Promise<Map<Oid, TreeBase>> {
+  of(source: MergeSource): Map<Oid, TreeBase> {
     const bases = new Map<Oid, TreeBase>();
     if (source.end > MAX_PACK_BYTES || source.count > MAX_PACK_ENTRIES) return bases;
-    const { trees, commits } = await this.#scan(source);
+    const { trees, commits } = this.#scan(source);
     const visits = FREE_VISITS + VISITS_PER_TREE * trees.size;
     const search: Search = { source, missing: trees, bases, met: new Set(), visits };
     for (const oid of commits) {
       if (trees.size === 0) break;
       const tree = this.#treeOf(oid);
-      if (tree !== undefined) await this.#visit(search, '', tree);
-      if (this.#slices.isOver) await this.#slices.pause();
+      if (tree !== undefined) this.#visit(search, '', tree);
     }
     return bases;
   }
@@ -99,20 +97,19 @@ export class TreeBases {
   }
 
   /** The source's whole trees with their heights, and its commits. */
-  async #scan(source: MergeSource): Promise<{ trees: Map<Oid, number>; commits: Oid[] }> {
+  #scan(source: MergeSource): { trees: Map<Oid, number>; commits: Oid[] } {
     const trees = new Map<Oid, number>();
     const commits: Oid[] = [];
     const heights = new Uint32Array(source.count);
     const bases = new Int32Array(source.count).fill(-1);
     const wholeTrees: number[] = [];
     for (let i = 0; i < source.count; i++) {
-      const header = await headerOf(source, i);
+      const header = headerOf(source, i);
       if (header.kind === 'commit') commits.push(oidOf(source, i));
-      if (header.kind === 'tree') wholeTrees.push(i);
+      if (header.kind === 'tree' && header.size >= MIN_TREE_BYTES) wholeTrees.push(i);
       if (header.distance !== undefined) {
         bases[i] = source.entryAt(source.offsets[i]! - header.distance) ?? -1;
       }
-      if (this.#slices.isOver) await this.#slices.pause();
     }
     for (let i = source.count - 1; i >= 0; i--) {
       const base = bases[i]!;
@@ -123,7 +120,7 @@ export class TreeBases {
   }
 
   /** A version of the folder at `path`: if it is one of those looked for, its base; then the folders in it. */
-  async #visit(search: Search, path: string, oid: Oid): Promise<void> {
+  #visit(search: Search, path: string, oid: Oid): void {
     const waiting: [path: string, oid: Oid][] = [[path, oid]];
     for (let next = waiting.pop(); next && search.missing.size > 0; next = waiting.pop()) {
       const [path, oid] = next;
@@ -137,14 +134,13 @@ export class TreeBases {
       )) {
         if (search.source.index.find(child) !== undefined) waiting.push([`${path}/${name}`, child]);
       }
-      if (this.#slices.isOver) await this.#slices.pause();
     }
   }
 
   #meet({ missing, bases, met }: Search, path: string, oid: Oid, height: number): void {
     missing.delete(oid);
     const base = this.#heads.get(path);
-    if (base !== undefined && base !== oid) bases.set(oid, { base, height });
+    if (base !== undefined && base !== oid) bases.set(oid, { oid, base, height });
     if (met.has(path)) return;
     met.add(path);
     if (this.#heads.size >= MAX_FOLDERS) this.#heads.clear();
@@ -175,8 +171,8 @@ function oidOf(source: MergeSource, entry: number): Oid {
 }
 
 /** The header of a source's entry. */
-export async function headerOf(source: MergeSource, entry: number): Promise<EntryHeader> {
+export function headerOf(source: MergeSource, entry: number): EntryHeader {
   const start = source.offsets[entry]!;
   const length = Math.min(source.offsets[entry + 1]! - start, MAX_ENTRY_HEADER_BYTES);
-  return readEntryHeader(await source.bytes(start, length), 0);
+  return readEntryHeader(source.bytes(start, length), 0);
 }

@@ -8,10 +8,10 @@
 //   5. drop     the keep
 //
 // A crash leaves a staging file, or a pack too many with our keep beside it: nothing is missing at any point.
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { stagingPath, syncFolderNow, writeFileDurably } from './durable.ts';
 import { MergeEntries } from './merge-entries.ts';
+import { OID_BYTES } from './object-id.ts';
 import { OidTable } from './oid-table.ts';
 import { OpenFiles } from './open-files.ts';
 import {
@@ -22,12 +22,10 @@ import {
   packFolder,
   placePackFiles,
   removePack,
-  removePackAsync,
 } from './pack-files.ts';
 import { PackReader } from './pack-reader.ts';
 import { PackWriter } from './pack-writer.ts';
 import { CORNER } from './repository.ts';
-import { Slices } from './slices.ts';
 
 export { mergeablePacks } from './pack-files.ts';
 
@@ -37,14 +35,13 @@ const GROWTH = 2;
 /** Smaller packs count as this large: what they cost is being one more. */
 const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
-const READ_AT_ONCE_BYTES = 256 << 10;
 const INDEX_MAGIC_BYTES = 8;
 
 export type MergeOptions = {
   /** called when the new pack stands and the old ones still do: from now on reads can go there */
   placed?: (name: string, index: Buffer) => void;
-  /** gives up as long as nothing is placed */
-  signal?: AbortSignal;
+  /** asked now and then: true gives up, as long as nothing is placed */
+  isGivenUp?: () => boolean;
 };
 
 export type MergeResult =
@@ -70,27 +67,32 @@ export function choosePacks(packs: readonly PackFile[], atLeast = MERGE_AT_PACKS
   return chosen.map(({ name }) => name);
 }
 
+/** Thrown through the layers below when the merge is given up; goes no further than here. */
+class GivenUp extends Error {}
+
 /**
- * Merges packs into one and removes them. One merge at a time in a repository; the event loop is never held for more than
- * a few ms. Packs that somebody keeps, or that go meanwhile, make it give up, with nothing changed.
+ * Merges packs into one and removes them. One merge at a time in a repository. It blocks the thread that it runs in. Packs
+ * that somebody keeps, or that go meanwhile, make it give up, with nothing changed.
  * @param names `pack-…`, oldest first: a tree becomes a delta of its version in a pack before
  * @throws GitsteadError `corrupt` when a pack cannot be trusted (do not try these again), the system's error when the disk
  *   is full or fails; nothing has changed then
  */
-export async function mergePacks(
+export function mergePacks(
   gitDir: string,
   names: readonly string[],
   options: MergeOptions = {},
-): Promise<MergeResult> {
-  const slices = new Slices(options.signal);
+): MergeResult {
+  const goOn = () => {
+    if (options.isGivenUp?.()) throw new GivenUp();
+  };
   const stagedPack = stagingPath(`${gitDir}/${CORNER}`);
   const stagedIndex = stagingPath(`${gitDir}/${CORNER}`);
   let merged: Merged | undefined;
   try {
-    merged = await writeMerged(gitDir, names, stagedPack, slices);
+    merged = writeMerged(gitDir, names, stagedPack, goOn);
     if (!merged) return { kind: 'gave-up', reason: 'pack kept' };
-    await writeFileDurablyAsync(stagedIndex, merged.index, 0o400);
-    options.signal?.throwIfAborted();
+    writeFileDurably(stagedIndex, merged.index, 0o400);
+    goOn();
     placePackFiles(gitDir, merged.name, stagedPack, stagedIndex);
   } catch (error) {
     if (merged && !names.includes(merged.name)) {
@@ -99,15 +101,15 @@ export async function mergePacks(
     }
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ESTALE') return { kind: 'gave-up', reason: 'pack gone' };
-    if (options.signal?.aborted) return { kind: 'gave-up', reason: 'aborted' };
+    if (error instanceof GivenUp) return { kind: 'gave-up', reason: 'aborted' };
     throw error;
   } finally {
     rmSync(stagedPack, { force: true });
     rmSync(stagedIndex, { force: true });
   }
-  await syncFolder(packFolder(gitDir));
+  syncFolderNow(packFolder(gitDir));
   options.placed?.(merged.name, merged.index);
-  await removeOld(gitDir, names, merged.name);
+  removeOld(gitDir, names, merged.name);
   const { name, objects, bytes } = merged;
   return { kind: 'merged', name, objects, bytes };
 }
@@ -115,30 +117,29 @@ export async function mergePacks(
 type Merged = { name: string; index: Buffer; objects: number; bytes: number };
 
 /** Writes the merged pack to `path`, and makes its index in memory; undefined when one of the packs is shielded. */
-async function writeMerged(
+function writeMerged(
   gitDir: string,
   names: readonly string[],
   path: string,
-  slices: Slices,
-): Promise<Merged | undefined> {
+  goOn: () => void,
+): Merged | undefined {
   const files = new OpenFiles(OPEN_FILES);
   try {
     const readers: PackReader[] = [];
     for (const name of names) {
+      goOn();
       if (!isMergeable(gitDir, name)) return undefined;
-      const index = await readIndex(packFile(gitDir, name, 'idx'));
+      const index = readFileSync(packFile(gitDir, name, 'idx'));
       readers.push(new PackReader(packFolder(gitDir), name, files, index));
-      if (slices.isOver) await slices.pause();
     }
-    const table = await planObjects(readers, slices);
+    const { table, rows } = planObjects(readers);
     const writer = new PackWriter(path, table.count);
     try {
-      const entries = new MergeEntries(gitDir, table, writer, readers, slices);
-      for (const source of readers.keys()) await entries.writeSource(source);
+      const entries = new MergeEntries(gitDir, table, rows, writer, readers, goOn);
+      for (const source of readers.keys()) entries.writeSource(source);
       const bytes = writer.position;
-      const checksum = await writer.finish();
-      const index = await table.encodeIndex(checksum, slices);
-      return { name: `pack-${checksum}`, index, objects: table.count, bytes };
+      const checksum = writer.finish();
+      return { name: `pack-${checksum}`, index: table.encodeIndex(checksum), objects: table.count, bytes };
     } catch (error) {
       writer.abandon();
       throw error;
@@ -148,31 +149,26 @@ async function writeMerged(
   }
 }
 
-/** Small files are read at once, as thousands of them would take their time in the thread pool. */
-async function readIndex(path: string): Promise<Buffer> {
-  const { size } = statSync(path);
-  return size <= READ_AT_ONCE_BYTES ? readFileSync(path) : readFile(path);
-}
-
-/** Every object of the packs, once, with the first pack that has it. */
-async function planObjects(readers: readonly PackReader[], slices: Slices): Promise<OidTable> {
+/** Every object of the packs, once, with the first pack that has it; and for each pack the rows of what it has. */
+function planObjects(readers: readonly PackReader[]): { table: OidTable; rows: Uint32Array[] } {
   const table = new OidTable(readers.reduce((sum, reader) => sum + reader.index.count, 0));
-  for (const [source, { index }] of readers.entries()) {
+  const rows = readers.map(({ index }, source) => {
+    const ofSource = new Uint32Array(index.count);
     for (let place = 0; place < index.count; place++) {
-      table.add(index.oidAt(place), source);
-      if ((place & 63) === 0 && slices.isOver) await slices.pause();
+      ofSource[place] = table.add(index.ids, place * OID_BYTES, source);
     }
-  }
-  return table;
+    return ofSource;
+  });
+  return { table, rows };
 }
 
 /** The merged pack is on the disk: the old ones go (one that a power loss brings back harms nobody), then its keep. */
-async function removeOld(gitDir: string, names: readonly string[], merged: string): Promise<void> {
+function removeOld(gitDir: string, names: readonly string[], merged: string): void {
   const old = names.filter((name) => name !== merged);
   removeMultiPackIndex(gitDir, old);
   for (const name of old) {
     // one that has been shielded since is of use to somebody, and one more copy harms nobody
-    if (isMergeable(gitDir, name)) await removePackAsync(gitDir, name);
+    if (isMergeable(gitDir, name)) removePack(gitDir, name);
   }
   removeMultiPackIndex(gitDir, old);
   dropKeep(gitDir, merged);

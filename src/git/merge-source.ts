@@ -1,17 +1,12 @@
 // One of the packs that are merged into another: its entries in the order in which they lie, and their bytes, through a
 // window, so that a pack of any size takes little memory. What becomes of the entries is merge-entries.ts's.
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { GitsteadError } from '../errors.ts';
+import { orderByLongKey } from './key-order.ts';
 import { packFile } from './pack-files.ts';
 import type { PackIndex } from './pack-index.ts';
 import { PACK_HEADER_BYTES, PACK_TRAILER_BYTES } from './pack-reader.ts';
-import { type Slices, sortInSlices } from './slices.ts';
 
-const readAsync = promisify(read);
-
-/** Longer reads go through the thread pool, so that a slow disk blocks nobody. */
-const READ_AT_ONCE_BYTES = 256 << 10;
 const WINDOW_BYTES = 1 << 20;
 
 /** Room for the bytes that are being looked at, used again and again: garbage of this size is dear. */
@@ -55,24 +50,13 @@ export class MergeSource {
    * @param room for its bytes; one source after another can use it
    * @throws the system's error (ENOENT: the pack is gone), GitsteadError `corrupt` when it is not the index's pack
    */
-  static async open(
-    gitDir: string,
-    name: string,
-    index: PackIndex,
-    room: MergeWindow,
-    slices: Slices,
-  ): Promise<MergeSource> {
+  static open(gitDir: string, name: string, index: PackIndex, room: MergeWindow): MergeSource {
     const descriptor = openSync(packFile(gitDir, name, 'pack'), 'r');
     try {
       const end = fstatSync(descriptor).size - PACK_TRAILER_BYTES;
       const atPlaces = new Float64Array(index.count);
-      const order = new Uint32Array(index.count);
-      for (let place = 0; place < index.count; place++) {
-        atPlaces[place] = index.offsetAt(place);
-        order[place] = place;
-        if ((place & 255) === 0 && slices.isOver) await slices.pause();
-      }
-      const places = await sortInSlices(order, (a, b) => atPlaces[a]! - atPlaces[b]! || a - b, slices);
+      for (let place = 0; place < index.count; place++) atPlaces[place] = index.offsetAt(place);
+      const places = orderByLongKey(index.count, (place) => atPlaces[place]!);
       const offsets = new Float64Array(index.count + 1);
       for (let i = 0; i < index.count; i++) offsets[i] = atPlaces[places[i]!]!;
       offsets[index.count] = end;
@@ -96,28 +80,26 @@ export class MergeSource {
 
   /** Which entry begins at this offset; undefined when none does. */
   entryAt(offset: number): number | undefined {
+    const { offsets } = this;
     let low = 0;
     let high = this.count - 1;
     while (low <= high) {
       const middle = (low + high) >>> 1;
-      if (this.offsets[middle] === offset) return middle;
-      if (this.offsets[middle]! < offset) low = middle + 1;
+      const found = offsets[middle]!;
+      if (found === offset) return middle;
+      if (found < offset) low = middle + 1;
       else high = middle - 1;
     }
     return undefined;
   }
 
   /** Up to `length` bytes from `at` on, fewer only at the end: a view, good until the next call. */
-  async bytes(at: number, length: number): Promise<Buffer> {
+  bytes(at: number, length: number): Buffer {
     const from = at - this.#windowAt;
     if (from >= 0 && from + length <= this.#window.length) return this.#window.subarray(from, from + length);
     const size = Math.min(Math.max(WINDOW_BYTES, length), this.end - at);
     const window = this.#room.ofSize(size);
-    const done =
-      size <= READ_AT_ONCE_BYTES
-        ? readSync(this.#descriptor, window, 0, size, at)
-        : (await readAsync(this.#descriptor, window, 0, size, at)).bytesRead;
-    this.#window = window.subarray(0, done);
+    this.#window = window.subarray(0, readSync(this.#descriptor, window, 0, size, at));
     this.#windowAt = at;
     return this.#window.subarray(0, length);
   }

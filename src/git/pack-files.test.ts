@@ -17,7 +17,6 @@ import {
   packFolder,
   placePack,
   removePack,
-  removePackAsync,
 } from './pack-files.ts';
 import { gitEnvironment } from './process.ts';
 import { createRepository } from './repository.ts';
@@ -118,7 +117,7 @@ test('a pack that is removed without blocking is gone, and may be gone before', 
   const { pack, index, name } = packOf('gone later');
   placePack(bare, name, pack, index);
   dropKeep(bare, name);
-  await removePackAsync(bare, name);
-  await removePackAsync(bare, name);
+  removePack(bare, name);
+  removePack(bare, name);
   assert.deepEqual(readdirSync(packFolder(bare)), []);
 });

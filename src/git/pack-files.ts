@@ -5,7 +5,6 @@
 //   objects/pack/pack-….pack    without an index nobody sees it
 //   objects/pack/pack-….idx     comes last and whole, goes first
 import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
 import { placeFile, stagingPath, writeFileDurably } from './durable.ts';
 import { CORNER } from './repository.ts';
 
@@ -94,15 +93,6 @@ export function ourKeeps(gitDir: string): string[] {
 /** Removes a pack with everything that belongs to it: its index first, so that nobody finds half of it. */
 export function removePack(gitDir: string, name: string): void {
   for (const ending of ENDINGS) rmSync(packFile(gitDir, name, ending), { force: true });
-}
-
-/** As `removePack`, without blocking the event loop: the disk may take its time over a large file. */
-export async function removePackAsync(gitDir: string, name: string): Promise<void> {
-  for (const ending of ENDINGS) {
-    await unlink(packFile(gitDir, name, ending)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-  }
 }
 
 /** Whether the pack may be merged into another and removed: nothing beside it says otherwise. */

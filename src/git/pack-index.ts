@@ -10,6 +10,7 @@
 //   checksum of the pack, 20 bytes | SHA-1 of all before, 20 bytes           (all numbers big-endian)
 import { hash } from 'node:crypto';
 import { GitsteadError } from '../errors.ts';
+import { orderByKey } from './key-order.ts';
 import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 
 /** `crc` over the whole entry, header included; `offset` of the entry's first byte in the pack. */
@@ -41,8 +42,20 @@ export function encodeIndexColumns(
   offsets: ArrayLike<number>,
   packChecksum: Oid,
 ): Buffer {
-  const order = sortedOrder(oids);
-  const count = oids.length;
+  const ids = Buffer.allocUnsafe(oids.length * OID_BYTES);
+  for (let entry = 0; entry < oids.length; entry++) writeOid(ids, entry * OID_BYTES, oids[entry]!);
+  return encodeIndexOfIds(ids, crcs, offsets, packChecksum);
+}
+
+/** As `encodeIndexColumns`, for ids as bytes, 20 each. */
+export function encodeIndexOfIds(
+  ids: Buffer,
+  crcs: ArrayLike<number>,
+  offsets: ArrayLike<number>,
+  packChecksum: Oid,
+): Buffer {
+  const order = sortedOrder(ids);
+  const count = order.length;
   let far = 0;
   for (let each = 0; each < count; each++) if (offsets[each]! >= FAR) far++;
   const index = Buffer.allocUnsafe(IDS_AT + count * ENTRY_BYTES + far * FAR_BYTES + TRAILER_BYTES);
@@ -55,9 +68,10 @@ export function encodeIndexColumns(
   const withFirstByte = new Uint32Array(256);
   for (let place = 0; place < count; place++) {
     const entry = order[place]!;
-    const idAt = IDS_AT + place * OID_BYTES;
-    writeOid(index, idAt, oids[entry]!);
-    withFirstByte[index[idAt]!]!++;
+    const from = entry * OID_BYTES;
+    const to = IDS_AT + place * OID_BYTES;
+    for (let byte = 0; byte < OID_BYTES; byte++) index[to + byte] = ids[from + byte]!;
+    withFirstByte[ids[from]!]!++;
     index.writeUInt32BE(crcs[entry]! >>> 0, crcsAt + place * 4);
     const offset = offsets[entry]!;
     index.writeUInt32BE(offset < FAR ? offset : FAR + far++, offsetsAt + place * 4);
@@ -76,50 +90,28 @@ export function encodeIndexColumns(
   return index;
 }
 
-const PREFIX_DIGITS = 8;
-
-/** The value of an id's first 32 bits. */
-function prefixOf(oid: Oid): number {
-  let prefix = 0;
-  for (let at = 0; at < PREFIX_DIGITS; at++) {
-    const code = oid.charCodeAt(at);
-    prefix = (prefix << 4) | (code <= 0x39 ? code - 0x30 : code - 0x57);
-  }
-  return prefix >>> 0;
-}
-
 /**
- * Places in `oids` in the order of the ids. Sorted as numbers that hold an id's first 32 bits and, below them, its place:
- * a sort of plain numbers is many times as fast as one that compares texts. Ids with equal beginnings are few, and are
- * put right afterwards.
+ * Places in `ids` in the order of the ids: by their first 32 bits, as numbers; those with equal beginnings are few, and
+ * are put right afterwards.
  */
-function sortedOrder(oids: readonly Oid[]): Uint32Array {
-  const count = oids.length;
-  const places = 2 ** 21;
-  const order = new Uint32Array(count);
-  if (count >= places) {
-    for (let each = 0; each < count; each++) order[each] = each;
-    return order.sort((a, b) => compareOids(oids[a]!, oids[b]!));
-  }
-  const keys = new Float64Array(count);
-  for (let each = 0; each < count; each++) keys[each] = prefixOf(oids[each]!) * places + each;
-  keys.sort();
-  for (let place = 0; place < count; place++) {
-    const entry = keys[place]! % places;
+function sortedOrder(ids: Buffer): Uint32Array {
+  const count = ids.length / OID_BYTES;
+  const order = orderByKey(count, (entry) => ids.readUInt32BE(entry * OID_BYTES));
+  for (let place = 1; place < count; place++) {
+    const entry = order[place]!;
     let at = place;
-    for (; at > 0 && Math.floor(keys[at - 1]! / places) === Math.floor(keys[place]! / places); at--) {
-      const before = order[at - 1]!;
-      if (compareOids(oids[before]!, oids[entry]!) <= 0) break;
-      order[at] = before;
-    }
+    for (; at > 0 && isBefore(ids, entry, order[at - 1]!); at--) order[at] = order[at - 1]!;
     order[at] = entry;
   }
   return order;
 }
 
-function compareOids(a: Oid, b: Oid): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+function isBefore(ids: Buffer, left: number, right: number): boolean {
+  for (let byte = 0; byte < OID_BYTES; byte++) {
+    const difference = ids[left * OID_BYTES + byte]! - ids[right * OID_BYTES + byte]!;
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
 }
 
 /** A pack's index, for look-ups by id and for walks in the order of the ids. */
@@ -128,6 +120,8 @@ export type PackIndex = {
   readonly packChecksum: Oid;
   /** the offset of the object's entry, or undefined when it is not in this pack */
   find(oid: Oid): number | undefined;
+  /** all ids, sorted, 20 bytes each: a view */
+  readonly ids: Buffer;
   oidAt(place: number): Oid;
   crcAt(place: number): number;
   offsetAt(place: number): number;
@@ -201,6 +195,7 @@ export function openIndex(index: Buffer): PackIndex {
       }
       return undefined;
     },
+    ids: index.subarray(IDS_AT, crcsAt),
     oidAt: (place) =>
       index.toString('hex', IDS_AT + place * OID_BYTES, IDS_AT + (place + 1) * OID_BYTES) as Oid,
     crcAt: (place) => index.readUInt32BE(crcsAt + place * 4),

@@ -5,7 +5,7 @@ import { GitsteadError } from '../errors.ts';
 import { choosePacks, mergeablePacks } from '../git/merge-packs.ts';
 import type { Log } from '../log.ts';
 import type { Counters } from './measures.ts';
-import type { MergeNews, MergeOrder } from './merge-worker.ts';
+import type { MergeNews, MergeOrder, MergeThreadData } from './merge-worker.ts';
 import type { OpenRepository } from './open-repository.ts';
 
 /** Fewer packs than this are not worth a look. */
@@ -25,6 +25,7 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
   const notBefore = new WeakMap<OpenRepository, number>();
   let worker: Worker | undefined;
   let running: Promise<void> | undefined;
+  const givenUp = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   let isClosing = false;
 
   async function run(): Promise<void> {
@@ -45,7 +46,7 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
   async function mergeOnce(repository: OpenRepository): Promise<void> {
     const names = choosePacks(mergeablePacks(repository.folder));
     if (!names) return;
-    worker ??= startWorker(() => {
+    worker ??= startWorker({ givenUp }, () => {
       worker = undefined;
     });
     const start = performance.now();
@@ -65,7 +66,7 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
     },
     async close() {
       isClosing = true;
-      worker?.postMessage('give-up' satisfies MergeOrder);
+      Atomics.store(givenUp, 0, 1);
       await running;
       await worker?.terminate();
     },
@@ -73,9 +74,9 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
 }
 
 /** The thread runs this file's neighbour, as source or as built. */
-function startWorker(ended: () => void): Worker {
+function startWorker(workerData: MergeThreadData, ended: () => void): Worker {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  const worker = new Worker(new URL(`./merge-worker${ending}`, import.meta.url));
+  const worker = new Worker(new URL(`./merge-worker${ending}`, import.meta.url), { workerData });
   worker.on('error', ended).on('exit', ended);
   worker.unref();
   return worker;

@@ -1,10 +1,13 @@
 // The thread that merges packs: it is told a repository and pack names, and answers when the merged pack stands and
 // when the merge is over. Merging is all reading, comparing and copying; on the main thread it cost a third of the writes.
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { asGitsteadError } from '../errors.ts';
 import { mergePacks } from '../git/merge-packs.ts';
 
-export type MergeOrder = { folder: string; names: string[] } | 'give-up';
+/** What the thread is started with: a number that becomes 1 when the merge under way is to be given up. */
+export type MergeThreadData = { givenUp: Int32Array };
+
+export type MergeOrder = { folder: string; names: string[] };
 
 export type MergeNews =
   | { kind: 'placed'; name: string; index: Uint8Array }
@@ -12,24 +15,18 @@ export type MergeNews =
   | { kind: 'failed'; message: string };
 
 const port = parentPort!;
-let underWay: AbortController | undefined;
+const { givenUp } = workerData as MergeThreadData;
 
-port.on('message', (order: MergeOrder) => {
-  if (order === 'give-up') underWay?.abort();
-  else void merge(order.folder, order.names);
-});
-
-async function merge(folder: string, names: string[]): Promise<void> {
+port.on('message', ({ folder, names }: MergeOrder) => {
   const say = (news: MergeNews) => port.postMessage(news);
-  underWay = new AbortController();
   try {
-    await mergePacks(folder, names, {
+    mergePacks(folder, names, {
       placed: (name, index) => say({ kind: 'placed', name, index: new Uint8Array(index) }),
-      signal: underWay.signal,
+      isGivenUp: () => Atomics.load(givenUp, 0) !== 0,
     });
     say({ kind: 'over' });
   } catch (error) {
     const { message, cause } = asGitsteadError(error);
     say({ kind: 'failed', message: cause instanceof Error ? `${message} (${cause.message})` : message });
   }
-}
+});
