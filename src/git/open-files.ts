@@ -1,6 +1,7 @@
 // File descriptors of packs, shared by all repositories and bounded in number: the one used longest ago is closed when
 // room is needed, and opened again when it is read again. What the bytes mean is left to the readers.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { HeldIndexes } from './held-indexes.ts';
 
 /** A file that may or may not be open at the moment. Made by `OpenFiles.hold`. */
 export type HeldFile = {
@@ -18,11 +19,14 @@ export type HeldFile = {
 
 /** Descriptors of held files, at most `limit` open at a time beside those that streams are reading from. */
 export class OpenFiles {
+  /** the indexes of packs that are in memory */
+  readonly indexes: HeldIndexes;
   readonly #limit: number;
   readonly #open = new Set<HeldFile>();
   #clock = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, indexes = new HeldIndexes()) {
+    this.indexes = indexes;
     this.#limit = Math.max(1, limit);
   }
 

@@ -1,11 +1,14 @@
 // One pack on disk, read at an offset: whole entries, deltas of either kind, and bodies as streams. Its index is read into
-// memory at the first question, its descriptor is borrowed for each read. Which pack to ask is object-store.ts's.
+// memory at the first question and may be forgotten again, its descriptor is borrowed for each read. Which pack to ask is
+// object-store.ts's.
 //
 //   pack:  "PACK" | version 2, 4 bytes | number of entries, 4 bytes | entry … | SHA-1 of all before, 20 bytes
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta, deltaSizes } from './delta.ts';
+import type { IndexHolder } from './held-indexes.ts';
+import { type IndexLookUp, openIndexFile } from './index-file.ts';
 import { inflateHead, STREAM_HEAD_BYTES, type StreamPlace } from './inflate-range.ts';
 import type { GitObject, ObjectKind, Oid } from './object-id.ts';
 import type { HeldFile, OpenFiles } from './open-files.ts';
@@ -32,13 +35,17 @@ const window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
 const SCRATCH_BYTES = 512 << 10;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
-export class PackReader {
+export class PackReader implements IndexHolder {
   /** file name without folder and ending: `pack-…` */
   readonly name: string;
   readonly #path: string;
   readonly #files: OpenFiles;
   readonly #file: HeldFile;
+  wasAsked = false;
   #index: PackIndex | undefined;
+  /** one that is asked where it lies, and its file */
+  #largeIndex: IndexLookUp | undefined;
+  #indexFile: HeldFile | undefined;
   #isChecked = false;
 
   /** @param index the bytes of the pack's index where they are at hand; else they are read when needed */
@@ -47,18 +54,51 @@ export class PackReader {
     this.#path = `${folder}/${name}`;
     this.#files = files;
     this.#file = files.hold(`${this.#path}.pack`);
-    if (index) this.#index = openIndex(index);
+    if (index && index.length <= files.indexes.largest) this.#keepIndex(index);
   }
 
-  /** Throws 'corrupt', or the system's error (ENOENT: the pack is gone). */
+  /**
+   * The whole index, for walks; a large one is read anew each time.
+   * Throws 'corrupt', or the system's error (ENOENT: the pack is gone).
+   */
   get index(): PackIndex {
-    this.#index ??= openIndex(readFileSync(`${this.#path}.idx`));
-    return this.#index;
+    this.wasAsked = true;
+    return this.#index ?? this.#readIndex();
+  }
+
+  forgetIndex(): void {
+    this.#index = undefined;
+  }
+
+  #readIndex(): PackIndex {
+    const bytes = readFileSync(`${this.#path}.idx`);
+    return bytes.length <= this.#files.indexes.largest ? this.#keepIndex(bytes) : openIndex(bytes);
+  }
+
+  #keepIndex(bytes: Buffer): PackIndex {
+    const index = openIndex(bytes);
+    this.#index = index;
+    this.#files.indexes.add(this, bytes.length);
+    return index;
+  }
+
+  /** The index for look-ups: in memory, or where it lies when it is large. */
+  #lookUp(): IndexLookUp {
+    this.wasAsked = true;
+    return this.#index ?? this.#largeIndex ?? this.#openIndex();
+  }
+
+  #openIndex(): IndexLookUp {
+    const path = `${this.#path}.idx`;
+    if (statSync(path).size <= this.#files.indexes.largest) return this.#readIndex();
+    this.#indexFile = this.#files.hold(path);
+    this.#largeIndex = openIndexFile(this.#files, this.#indexFile);
+    return this.#largeIndex;
   }
 
   /** Where the object's entry begins; undefined when it is not in this pack. */
   find(oid: Oid): number | undefined {
-    return (this.#index ?? this.index).find(oid);
+    return this.#lookUp().find(oid);
   }
 
   /** The object whose entry begins at `offset`. */
@@ -115,6 +155,10 @@ export class PackReader {
   /** Gives the descriptor back; streams that are under way come to their ends. */
   close(): void {
     this.#files.drop(this.#file);
+    if (this.#indexFile) this.#files.drop(this.#indexFile);
+    this.#files.indexes.drop(this);
+    this.#index = undefined;
+    this.#largeIndex = undefined;
   }
 
   /** The beginning of an entry (and what follows it), in the window: good until the next look. */
@@ -166,8 +210,9 @@ export class PackReader {
 
   #nextOffset(offset: number): number {
     let next = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.index.count; i++) {
-      const other = this.index.offsetAt(i);
+    const { index } = this;
+    for (let i = 0; i < index.count; i++) {
+      const other = index.offsetAt(i);
       if (other > offset && other < next) next = other;
     }
     return next;
@@ -181,7 +226,7 @@ export class PackReader {
   /** Once: that this is a pack, whole, and the one that the index is about. */
   #check(): void {
     this.#files.descriptor(this.#file);
-    const { count, packChecksum } = this.index;
+    const { count, packChecksum } = this.#lookUp();
     const isPack = isPackHeader(this.#readBytes(0, PACK_HEADER_BYTES), count);
     const trailer = this.#readBytes(Math.max(0, this.#end()), PACK_TRAILER_BYTES);
     if (!isPack || trailer.toString('hex') !== packChecksum) {
