@@ -58,6 +58,8 @@ export type OpenRepository = {
   /** the ref file as it was when last looked at, and when (monotonic milliseconds) */
   stamp: string;
   stampedAt: number;
+  /** the registry gave it up: whoever still holds it has to find it anew, or two would work on one folder */
+  isClosed: boolean;
   /** why it cannot be used now, and since when; answers are 503 */
   fault: { reason: string; at: number } | undefined;
 };
@@ -87,6 +89,7 @@ export function repositoryState(
     timer: undefined,
     stamp,
     stampedAt: performance.now(),
+    isClosed: false,
     fault: undefined,
   };
 }

@@ -61,6 +61,10 @@ export type Engine = {
 type WriteJob = Extract<Job, { kind: 'write' }>;
 
 export function enqueue(engine: Engine, repository: OpenRepository, job: Job): void {
+  if (repository.isClosed) {
+    job.reject(new GitsteadError('not-ready', 'the repository was closed meanwhile; try again'));
+    return;
+  }
   repository.jobs.push(job);
   wake(engine, repository);
 }

@@ -61,8 +61,10 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
   }
 
   /** Before a document is said to be absent: true when a push that nobody had noticed was read in. */
-  async function readInPush(repository: OpenRepository): Promise<boolean> {
-    if (repository.locked || refStamp(repository.folder, MAIN) === repository.stamp) return false;
+  async function readInPush(user: string, module: string): Promise<boolean> {
+    const repository = registry.find(user, module);
+    if (!repository || repository.locked || refStamp(repository.folder, MAIN) === repository.stamp)
+      return false;
     await caughtUp(repository);
     return true;
   }
@@ -102,7 +104,7 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     if (opened === undefined) return undefined;
     const repository = opened instanceof Promise ? await opened : opened;
     const find = () => engine.index.documents.find(repository.row, folder, name);
-    const row = find() ?? ((await readInPush(repository)) ? find() : undefined);
+    const row = find() ?? ((await readInPush(path.user, module)) ? find() : undefined);
     if (!row) return undefined;
     const { etag, type, size, modified } = row;
     return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };

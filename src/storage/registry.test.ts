@@ -8,6 +8,8 @@ import { type Index, openIndex } from '../db/open-index.ts';
 import { OpenFiles } from '../git/object-store.ts';
 import { createRepository } from '../git/repository.ts';
 import { openLog } from '../log.ts';
+import { loadFolder, rootRow } from './folder-trees.ts';
+import type { OpenRepository } from './open-repository.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { repositoryFolder } from './repository-folders.ts';
 
@@ -28,7 +30,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function open(maxOpen: number): Registry {
+function open(maxOpen: number, closed?: (repository: OpenRepository) => void): Registry {
   const files = new OpenFiles(16);
   return openRegistry({
     repositoriesFolder: folder,
@@ -37,6 +39,7 @@ function open(maxOpen: number): Registry {
     log: openLog('silent'),
     recovered,
     maxOpen,
+    ...(closed ? { closed } : {}),
   });
 }
 
@@ -95,4 +98,16 @@ test('a fault is remembered for a while, so that a broken repository costs littl
   assert.throws(() => registry.find('alice', 'notes'), { code: 'not-ready' });
   registry = open(3);
   assert.equal(registry.find('alice', 'notes'), undefined);
+});
+
+test('one that is closed says so, keeps no folders, and is told of; found again it is another one', () => {
+  const closed: string[] = [];
+  registry = open(1, ({ module }) => closed.push(module));
+  const first = registry.ensure('alice', 'a');
+  first.root = loadFolder(() => undefined, undefined, rootRow());
+  registry.ensure('alice', 'b');
+  assert.deepEqual([closed, first.isClosed, first.root], [['a'], true, undefined]);
+  const again = registry.find('alice', 'a')!;
+  assert.notEqual(again, first);
+  assert.deepEqual([again.isClosed, again.row], [false, first.row]);
 });

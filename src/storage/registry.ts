@@ -23,6 +23,8 @@ export type RegistryOptions = {
   log: Log;
   /** knows which repositories could not be brought up to date at the start, and why */
   recovered: Pick<Recovered, 'faults' | 'tryAgain'>;
+  /** called for each one that is closed: what others keep of it is to go too */
+  closed?: (repository: OpenRepository) => void;
   maxOpen?: number;
 };
 
@@ -116,13 +118,20 @@ export function openRegistry(options: RegistryOptions): Registry {
       // the newest is about to be used: closed now, it would be opened a second time beside itself
       if (!isIdle(repository) || repository === newest) continue;
       open.delete(key);
-      repository.store.close();
+      close(repository);
     }
+  }
+
+  function close(repository: OpenRepository): void {
+    repository.isClosed = true;
+    repository.root = undefined;
+    repository.store.close();
+    options.closed?.(repository);
   }
 
   function forget(repository: OpenRepository): void {
     open.delete(`${repository.user}/${repository.module}`);
-    repository.store.close();
+    close(repository);
   }
 
   return {
@@ -136,7 +145,7 @@ export function openRegistry(options: RegistryOptions): Registry {
         // what could not be checkpointed stays in the journal: nothing here tries again
         clearTimeout(repository.timer);
         repository.pack = undefined;
-        repository.store.close();
+        close(repository);
       }
       open.clear();
     },

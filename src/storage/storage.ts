@@ -49,6 +49,8 @@ export type StorageOptions = {
   /** for bodies, listings and folders kept in memory */
   cacheBytes?: number;
   segmentBytes?: number;
+  /** idle repositories beyond so many are closed */
+  maxOpen?: number;
   passing?: Passing;
 };
 
@@ -79,7 +81,11 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   const onDisk = takeStock(repositoriesFolder, index, mark, recovered.faults);
   const cacheBytes = Math.max(options.cacheBytes ?? DEFAULT_CACHE_BYTES, MIN_CACHE_BYTES);
   const treeBytes = Math.floor(cacheBytes / 3);
-  const registry = openRegistry({ repositoriesFolder, index, files, log, recovered });
+  const trees = openTreeBudget(treeBytes);
+  const registry = openRegistry({
+    ...{ repositoriesFolder, index, files, log, recovered, closed: trees.forget },
+    ...(options.maxOpen === undefined ? {} : { maxOpen: options.maxOpen }),
+  });
   const journal = openJournal({
     folder: journalFolder,
     segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
@@ -107,7 +113,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     answeredAt: 0,
     pace: openCheckpointPace(),
     counters,
-    trees: openTreeBudget(treeBytes),
+    trees,
     whenReady: (user, module) => reads.whenReady(user, module),
     checkpointed: maintenance.consider,
   };
@@ -246,17 +252,19 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     async reindex(user) {
       const found = storage.repositories(user);
       for (const { user: owner, module } of found) {
+        const idle = registry.find(owner, module);
+        if (!idle) continue;
+        await job(idle, 'drain');
+        // it may have been closed meanwhile
         const repository = registry.find(owner, module);
         if (!repository) continue;
-        await job(repository, 'drain');
         repository.indexed = null;
         await job(repository, 'catch-up');
       }
+      const stands = new Set(found.map(({ user: owner, module }) => `${owner}/${module}`));
       const rows = index.repositories.listAll().filter((row) => user === undefined || row.user === user);
       for (const row of rows) {
-        if (!found.some(({ user: owner, module }) => owner === row.user && module === row.module)) {
-          index.repositories.remove(row.id);
-        }
+        if (!stands.has(`${row.user}/${row.module}`)) index.repositories.remove(row.id);
       }
       const documents = index.repositories.listAll().reduce((sum, row) => sum + row.documents, 0);
       return { repositories: found.length, documents };
@@ -269,8 +277,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       await journal.settleAll();
       for (const repository of [...registry.opened()])
         if (repository.user === user) registry.forget(repository);
-      for (const row of index.repositories.listAll())
-        if (row.user === user) index.repositories.remove(row.id);
+      for (const row of index.repositories.list(user)) index.repositories.remove(row.id);
       const folder = join(repositoriesFolder, user);
       if (!existsSync(folder)) return;
       const gone = stagingPath(repositoriesFolder);

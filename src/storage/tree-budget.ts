@@ -7,6 +7,8 @@ import type { OpenRepository } from './open-repository.ts';
 export interface TreeBudget {
   /** to be called between two turns of the repository */
   keep(repository: OpenRepository): void;
+  /** of one that is closed nothing is kept, so that it can go itself */
+  forget(repository: OpenRepository): void;
   /** bytes */
   held(): number;
 }
@@ -14,7 +16,7 @@ export interface TreeBudget {
 export function openTreeBudget(budgetBytes: number): TreeBudget {
   const kept = new LRUCache<OpenRepository, true>({
     maxSize: budgetBytes,
-    sizeCalculation: (_, { root }) => (root ? loadedBytes(root, budgetBytes) : 1),
+    sizeCalculation: (_, { root }) => loadedBytes(root!, budgetBytes),
     dispose: (_, repository, reason) => {
       // one whose turn is under way is counted again after it
       if (reason !== 'set' && !repository.running) repository.root = undefined;
@@ -24,7 +26,11 @@ export function openTreeBudget(budgetBytes: number): TreeBudget {
     keep(repository) {
       if (repository.root && loadedBytes(repository.root, budgetBytes) > budgetBytes / 2)
         repository.root = undefined;
-      kept.set(repository, true);
+      if (repository.root) kept.set(repository, true);
+      else kept.delete(repository);
+    },
+    forget(repository) {
+      kept.delete(repository);
     },
     held: () => kept.calculatedSize,
   };
