@@ -10,6 +10,7 @@ import { rm } from 'node:fs/promises';
 import { GitsteadError } from '../errors.ts';
 import { ENTRY_AT, type PackedBlob } from './blob-pack.ts';
 import { placeFile, stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
+import { freeMemory } from './free-memory.ts';
 import type { Oid } from './object-id.ts';
 import { keepPack, packFile } from './pack-files.ts';
 import { encodeIndex } from './pack-index.ts';
@@ -17,6 +18,12 @@ import { CORNER } from './repository.ts';
 import type { SpoolingBody, SpoolPlace, SpoolThreads } from './spool-threads.ts';
 
 export { dropKeep } from './pack-files.ts';
+
+/**
+ * A body's bytes, to be iterated once. `isGivenAway`: nobody else holds its chunks, and the memory of one is freed as soon as
+ * it was copied. Thousands of them, waiting to be collected, would be most of the server's memory.
+ */
+export type BodySource = AsyncIterable<Buffer> & { readonly isGivenAway?: boolean };
 
 /** `size` of the body in bytes; `name` of the pack (`pack-…`), the same before and after it is placed. */
 export type SpooledBlob = { oid: Oid; size: number; name: string; packPath: string; indexPath: string };
@@ -32,7 +39,7 @@ export type SpooledBlob = { oid: Oid; size: number; name: string; packPath: stri
 export async function spoolBlob(
   threads: SpoolThreads,
   gitDir: string,
-  source: AsyncIterable<Uint8Array>,
+  source: BodySource,
   length: number | undefined,
   limitBytes: number,
 ): Promise<SpooledBlob> {
@@ -155,7 +162,7 @@ function indexOf({ oid, crc, checksum }: PackedBlob): Buffer {
 /** Copies the source's chunks into the thread's parts. @returns how many bytes there were */
 async function handOver(
   body: SpoolingBody,
-  source: AsyncIterable<Uint8Array>,
+  source: BodySource,
   length: number | undefined,
   limitBytes: number,
 ): Promise<number> {
@@ -179,6 +186,7 @@ async function handOver(
       part = undefined;
       filled = 0;
     }
+    if (source.isGivenAway) freeMemory(chunk);
   }
   if (length !== undefined && bytes < length) {
     throw new GitsteadError('bad-request', 'the body is shorter than announced');
@@ -189,9 +197,7 @@ async function handOver(
 }
 
 /** The source's chunks; when the reader stops early the source stays open (its connection may be needed for the answer). */
-async function* withoutClosing(
-  source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
+async function* withoutClosing(source: BodySource): AsyncGenerator<Buffer, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
 }

@@ -1,7 +1,6 @@
 // The thread that writes large bodies: it is handed their parts, and answers with each part's memory and, at the end, with
 // what the pack is called by. Two SHA-1, two more checksums and the disk are too much for the thread that answers requests.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { BLOCK_BYTES, BlobPack, type PackedBlob, writeFully } from './blob-pack.ts';
@@ -35,14 +34,8 @@ interface Intake {
 /** Orders of one body are carried out one after the other. */
 type Body = { intake: Intake | undefined; last: Promise<void> };
 
-/** Whoever waits for an answer goes first: this thread works on what is long anyway. */
-const NICENESS = 5;
-
 const port = parentPort!;
 const bodies = new Map<number, Body>();
-
-// there the system means the calling thread; elsewhere it would be all of the process
-if (process.platform === 'linux') setPriority(0, NICENESS);
 
 port.on('message', (order: SpoolOrder) => {
   let body = bodies.get(order.body);

@@ -2,6 +2,7 @@
 // before its body was read, so that the client still sees the answer (RFC 9112, section 9.6).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GitsteadError } from '../errors.ts';
+import type { BodySource } from '../storage/types.ts';
 
 /** Up to here an unwanted body is read and the connection kept. */
 const SWALLOW_BYTES = 256 * 1024;
@@ -10,7 +11,7 @@ const LINGER_MS = 5000;
 /** and how long the client may be silent meanwhile. */
 const LINGER_SILENCE_MS = 1000;
 
-export type RequestBody = AsyncIterable<Buffer> & {
+export type RequestBody = BodySource & {
   /** why reading failed, also when somebody wrapped it */
   failure(): GitsteadError | undefined;
 };
@@ -77,6 +78,7 @@ export function readBody(request: IncomingMessage, response: ServerResponse, sil
       return { next };
     },
     failure: () => failure,
+    isGivenAway: true,
   };
 }
 

@@ -2,7 +2,7 @@
 // Up to 1 MiB in memory; beyond that spooled into the repository's own corner as a one-object pack, fsynced.
 import { GitsteadError } from '../errors.ts';
 import { hashObject, type Oid } from '../git/object-id.ts';
-import { type SpooledBlob, spoolBlob } from '../git/spool-pack.ts';
+import { type BodySource, type SpooledBlob, spoolBlob } from '../git/spool-pack.ts';
 import type { SpoolThreads } from '../git/spool-threads.ts';
 import { packObjectStream, STORE_BELOW_BYTES } from '../git/zlib.ts';
 
@@ -28,14 +28,17 @@ export type TakenBody =
  *   GitsteadError. Nothing is left of it then
  */
 export async function takeBody(
-  source: AsyncIterable<Buffer>,
+  source: BodySource,
   length: number | undefined,
   limit: number,
   openSpool: () => string,
   threads: SpoolThreads,
 ): Promise<TakenBody> {
   if (length !== undefined && length > limit) throw tooLarge(limit);
-  const spool = (rest: AsyncIterable<Buffer>) => spoolBody(threads, openSpool(), rest, length, limit);
+  const spool = (rest: AsyncIterable<Buffer>) => {
+    const whole = Object.assign(rest, { isGivenAway: source.isGivenAway === true });
+    return spoolBody(threads, openSpool(), whole, length, limit);
+  };
   const chunks: Buffer[] = [];
   let size = 0;
   const reading = source[Symbol.asyncIterator]();
@@ -76,7 +79,7 @@ async function next(reading: AsyncIterator<Buffer>): Promise<IteratorResult<Buff
 async function spoolBody(
   threads: SpoolThreads,
   repository: string,
-  source: AsyncIterable<Buffer>,
+  source: BodySource,
   length: number | undefined,
   limit: number,
 ): Promise<TakenBody> {

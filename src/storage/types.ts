@@ -2,8 +2,11 @@
 // are values; what is thrown is a GitsteadError. How a write becomes a commit is the engine's business.
 import type { Oid } from '../git/object-id.ts';
 import type { ByteStream } from '../git/object-store.ts';
+import type { BodySource } from '../git/spool-pack.ts';
 import type { Precondition } from '../protocol/conditions.ts';
 import type { DocumentPath, FolderPath, UserName } from '../protocol/paths.ts';
+
+export type { BodySource } from '../git/spool-pack.ts';
 
 /** Who writes: becomes the commit's author and its trailers. */
 export type Author = {
@@ -41,7 +44,7 @@ export type WriteResult =
 export type PutRequest = {
   type: string;
   /** read to its end, or given up when the write is refused */
-  body: AsyncIterable<Buffer>;
+  body: BodySource;
   /** bytes, as the request says; undefined: chunked */
   length: number | undefined;
   precondition: Precondition;
