@@ -49,7 +49,7 @@ export function openRepositories(
   const { scan, write, inTransaction, forget } = index;
   /** by 'user/module' */
   const ids = new LRUCache<string, number>({ max: MAX_IDS });
-  const findId = database.prepare('SELECT id FROM repositories WHERE user = ? AND module = ?');
+  const findByName = database.prepare('SELECT * FROM repositories WHERE user = ? AND module = ?');
   const insert = database.prepare(
     'INSERT INTO repositories (user, module) VALUES (?, ?) ON CONFLICT DO NOTHING',
   );
@@ -92,10 +92,13 @@ export function openRepositories(
 
   function findRow(user: string, module: string): RepositoryRow | undefined {
     const name = `${user}/${module}`;
-    const id = ids.get(name) ?? (findId.get(user, module) as { id: number } | undefined)?.id;
-    if (id === undefined) return undefined;
-    ids.set(name, id);
-    return rowOf(id);
+    const id = ids.get(name);
+    if (id !== undefined) return rowOf(id);
+    const row = findByName.get(user, module) as RepositoryRow | undefined;
+    if (!row) return undefined;
+    ids.set(name, row.id);
+    // what waits to be written is newer
+    return known.find(`${row.id}`, () => row);
   }
 
   return {

@@ -13,7 +13,6 @@ export type HeldFile = {
   inode: number;
   /** streams that read from it: it is not closed before they end */
   pins: number;
-  lastUse: number;
   isDropped: boolean;
 };
 
@@ -22,8 +21,9 @@ export class OpenFiles {
   /** the indexes of packs that are in memory */
   readonly indexes: HeldIndexes;
   readonly #limit: number;
+  /** in the order of their last use */
   readonly #open = new Set<HeldFile>();
-  #clock = 0;
+  #newest: HeldFile | undefined;
 
   constructor(limit: number, indexes = new HeldIndexes()) {
     this.indexes = indexes;
@@ -37,7 +37,7 @@ export class OpenFiles {
 
   /** A file to read from; it is opened at the first use. */
   hold(path: string): HeldFile {
-    return { path, descriptor: -1, size: -1, inode: -1, pins: 0, lastUse: 0, isDropped: false };
+    return { path, descriptor: -1, size: -1, inode: -1, pins: 0, isDropped: false };
   }
 
   /**
@@ -45,8 +45,12 @@ export class OpenFiles {
    * Throws the system's error; ESTALE when another file has taken the name since the first opening.
    */
   descriptor(file: HeldFile): number {
-    file.lastUse = ++this.#clock;
-    return file.descriptor >= 0 ? file.descriptor : this.#openFile(file);
+    if (file.descriptor < 0) return this.#openFile(file);
+    if (file !== this.#newest) {
+      this.#open.delete(file);
+      this.#add(file);
+    }
+    return file.descriptor;
   }
 
   /** Up to `length` bytes from `position` into `target`; tells how many there were. */
@@ -99,18 +103,22 @@ export class OpenFiles {
     file.inode = stats.ino;
     file.size = stats.size;
     file.descriptor = descriptor;
-    this.#open.add(file);
+    this.#add(file);
     return descriptor;
   }
 
+  #add(file: HeldFile): void {
+    this.#open.add(file);
+    this.#newest = file;
+  }
+
   #closeOldest(): boolean {
-    let oldest: HeldFile | undefined;
     for (const file of this.#open) {
-      if (file.pins === 0 && (oldest === undefined || file.lastUse < oldest.lastUse)) oldest = file;
+      if (file.pins > 0) continue;
+      this.#close(file);
+      return true;
     }
-    if (oldest === undefined) return false;
-    this.#close(oldest);
-    return true;
+    return false;
   }
 
   #close(file: HeldFile): void {
@@ -118,5 +126,6 @@ export class OpenFiles {
     closeSync(file.descriptor);
     file.descriptor = -1;
     this.#open.delete(file);
+    if (this.#newest === file) this.#newest = undefined;
   }
 }

@@ -81,7 +81,17 @@ function unusable(path: string): string | undefined {
     return 'it is not a git repository';
   }
   if (!/^(ref:\s*refs\/.+|[0-9a-f]{40}([0-9a-f]{24})?)\s*$/.test(head)) return 'its HEAD is damaged';
-  const settings = parseSettings(readIfThere(path, 'config') ?? '');
+  const config = readIfThere(path, 'config') ?? '';
+  const reason = config === CONFIG ? undefined : unusableConfig(parseSettings(config));
+  if (reason !== undefined) return reason;
+  if (isThere(path, 'shallow') && readIfThere(path, 'shallow')) return 'it is shallow';
+  if (isThere(path, 'objects/info/alternates') && readIfThere(path, 'objects/info/alternates')?.trim()) {
+    return 'it borrows objects of another (alternates)';
+  }
+  return undefined;
+}
+
+function unusableConfig(settings: Map<string, string>): string | undefined {
   const format = settings.get('core.repositoryformatversion') ?? '0';
   if (!['0', '1'].includes(format)) return `its format version is ${format.slice(0, 20)}`;
   if ((settings.get('extensions.refstorage') ?? 'files') !== 'files') {
@@ -90,10 +100,6 @@ function unusable(path: string): string | undefined {
   if ((settings.get('extensions.objectformat') ?? 'sha1') !== 'sha1')
     return 'its objects are named by SHA-256';
   if (settings.has('extensions.partialclone')) return 'it is a partial clone';
-  if (readIfThere(path, 'shallow')) return 'it is shallow';
-  if (readIfThere(path, 'objects/info/alternates')?.trim()) {
-    return 'it borrows objects of another (alternates)';
-  }
   return undefined;
 }
 
@@ -101,9 +107,19 @@ function refusal(reason: string, cause?: unknown): GitsteadError {
   return new GitsteadError('not-ready', `this repository cannot be used: ${reason}`, { cause });
 }
 
+/** Asked before a file that most repositories do not have is opened: an error costs ten times as much. */
+function isThere(path: string, name: string): boolean {
+  try {
+    return statSync(`${path}/${name}`, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw refusal(`its ${name} cannot be read`, error);
+  }
+}
+
+/** What is not UTF-8 in it is no setting of git's that matters here. */
 function readIfThere(path: string, name: string): string | undefined {
   try {
-    return readFileSync(join(path, name), 'latin1');
+    return readFileSync(`${path}/${name}`, 'utf8');
   } catch (error) {
     if (isAbsence(error)) return undefined;
     throw refusal(`its ${name} cannot be read`, error);
