@@ -33,7 +33,9 @@ export type PackMark = { readonly count: number; readonly length: number };
 const PACK_HEADER_BYTES = 12;
 const PACK_VERSION = 2;
 const CHECKSUM_BYTES = 20;
-const INITIAL_BYTES = 64 * 1024;
+const INITIAL_BYTES = 8 * 1024;
+/** From here on a pack that is full grows by a quarter instead of to its double. */
+const LARGE_BYTES = 1 << 20;
 /** Longer chains make reads slow; git's own limit for what it packs. */
 const MAX_CHAIN = 50;
 /** A larger tree is mostly object ids, which do not shrink, and becomes the base of deltas anyway. */
@@ -48,6 +50,7 @@ export class PackBuilder {
   #crcs: number[] = [];
   #depths: number[] = [];
   #entryOf = new Map<Oid, number>();
+  #wholeTreeBytes = 0;
 
   constructor(capacity = INITIAL_BYTES) {
     this.#bytes = Buffer.allocUnsafe(Math.max(capacity, PACK_HEADER_BYTES + CHECKSUM_BYTES));
@@ -60,9 +63,19 @@ export class PackBuilder {
     return this.#length;
   }
 
+  /** bytes of memory that it takes */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** of entries */
   get count(): number {
     return this.#oids.length;
+  }
+
+  /** bytes of the larger trees that are whole in it; also of those that were rewound */
+  get wholeTreeBytes(): number {
+    return this.#wholeTreeBytes;
   }
 
   has(oid: Oid): boolean {
@@ -85,6 +98,7 @@ export class PackBuilder {
     const size = body.length;
     if (size >= STORE_BELOW_BYTES) {
       const isLargeTree = kind === 'tree' && size >= DEFLATE_TREES_BELOW_BYTES;
+      if (isLargeTree) this.#wholeTreeBytes += size;
       this.add(oid, kind, size, isLargeTree ? storedStream(body) : packObjectStream(body));
       return;
     }
@@ -191,7 +205,8 @@ export class PackBuilder {
   #reserve(extra: number): void {
     const needed = this.#length + extra + CHECKSUM_BYTES;
     if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    const factor = this.#bytes.length < LARGE_BYTES ? 2 : 1.25;
+    const larger = Buffer.allocUnsafe(Math.max(needed, Math.ceil(this.#bytes.length * factor)));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }

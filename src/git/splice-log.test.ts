@@ -6,7 +6,7 @@ import { SpliceLog } from './splice-log.ts';
 /** A body under edit, with its log. */
 function bodyOf(text: string) {
   let body = Buffer.from(text);
-  const log = new SpliceLog(body.length);
+  const log = new SpliceLog(body.length, 64);
   return {
     edit(at: number, removed: number, inserted: string) {
       body = Buffer.concat([body.subarray(0, at), Buffer.from(inserted), body.subarray(at + removed)]);

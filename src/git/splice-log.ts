@@ -2,26 +2,24 @@
 // Only places and lengths are kept; the inserted bytes stand in the body itself when the splices are taken.
 import type { Splice } from './delta.ts';
 
-/** More places edited than this between two versions: too many to be worth telling. */
-const MAX_SPLICES = 64;
 const FIELDS = 3;
+
+export type Told = { baseLength: number; splices: Splice[] };
 
 export class SpliceLog {
   #baseLength: number;
   /** for each splice in order: offset in the base, bytes removed from it, bytes inserted */
   #fields: number[] = [];
   #isLost = false;
+  readonly #maxSplices: number;
 
-  /** @param baseLength length of the version as it is now, against which the next edits are told */
-  constructor(baseLength: number) {
+  /**
+   * @param baseLength length of the version as it is now, against which the next edits are told
+   * @param maxSplices more places edited than this are too many to be worth telling
+   */
+  constructor(baseLength: number, maxSplices: number) {
     this.#baseLength = baseLength;
-  }
-
-  clone(): SpliceLog {
-    const twin = new SpliceLog(this.#baseLength);
-    twin.#fields = this.#fields.slice();
-    twin.#isLost = this.#isLost;
-    return twin;
+    this.#maxSplices = maxSplices;
   }
 
   /**
@@ -60,26 +58,27 @@ export class SpliceLog {
       return;
     }
     fields.splice(first, next - first, baseStart, baseEnd - baseStart, length);
-    if (fields.length > MAX_SPLICES * FIELDS) this.#isLost = true;
+    if (fields.length > this.#maxSplices * FIELDS) this.#isLost = true;
+  }
+
+  /** As `told`, and the version of now becomes the base of what is told next. */
+  take(bodyLength: number, bytes: Buffer, bodyStart: number): Told | undefined {
+    const told = this.told(bytes, bodyStart);
+    this.#baseLength = bodyLength;
+    this.#isLost = false;
+    if (this.#fields.length > 0) this.#fields = [];
+    return told;
   }
 
   /**
-   * The splices since the last call, told in places of that version, ordered and not overlapping; undefined when the base
-   * was empty, or too much has changed. The version of now becomes the base of the next call.
-   * @param bodyLength length of the body, which stands in `bytes` from `bodyStart` on; the splices hold views of it
+   * The splices since the base, told in places of that version, ordered and not overlapping; undefined when the base was
+   * empty, or too much has changed.
+   * @param bytes hold the body from `bodyStart` on; the splices hold views of it
    */
-  take(
-    bodyLength: number,
-    bytes: Buffer,
-    bodyStart: number,
-  ): { baseLength: number; splices: Splice[] } | undefined {
+  told(bytes: Buffer, bodyStart: number): Told | undefined {
     const baseLength = this.#baseLength;
     const fields = this.#fields;
-    const isLost = this.#isLost || baseLength === 0;
-    this.#baseLength = bodyLength;
-    this.#isLost = false;
-    if (fields.length > 0) this.#fields = [];
-    if (isLost) return undefined;
+    if (this.#isLost || baseLength === 0) return undefined;
     const splices: Splice[] = [];
     let start = bodyStart;
     let copied = 0;

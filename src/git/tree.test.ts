@@ -210,24 +210,22 @@ test('malformed trees are corrupt', () => {
   }
 });
 
-test('a clone and its original go separate ways', () => {
-  const tree = EditableTree.parse(encodeTree([fileEntry('a'), fileEntry('b')]));
-  tree.set('c', 'blob', BLOB);
-  const twin = tree.clone();
-  const shared = tree.hash();
-  tree.set('a', 'blob', oidOf('other'));
-  tree.delete('b');
-  twin.set('d', 'blob', BLOB);
-  twin.set('b', 'blob', oidOf('other'));
-  assert.deepEqual(tree.body(), encodeTree([fileEntry('a', oidOf('other')), fileEntry('c')]));
-  const expected = [fileEntry('a'), fileEntry('b', oidOf('other')), fileEntry('c'), fileEntry('d')];
-  assert.deepEqual(twin.body(), encodeTree(expected));
-  assert.notEqual(tree.hash(), shared);
-  assert.equal(twin.hash(), hashObject('tree', encodeTree(expected)));
-  const base = encodeTree([fileEntry('a'), fileEntry('b')]);
-  for (const each of [tree, twin]) {
-    const taken = each.takeSplices()!;
-    assert.deepEqual(applyDelta(base, encodeSpliceDelta(taken.baseLength, taken.splices)), each.body());
+test('edits since an anchor are told beside those since the last version', () => {
+  const names = Array.from({ length: 300 }, (_, at) => `doc-${at + 100}`);
+  const tree = EditableTree.parse(encodeTree(names.map((name) => fileEntry(name))));
+  assert.equal(tree.splicesSinceAnchor(), undefined);
+  for (const anchors of [0, 1]) {
+    tree.anchor();
+    const base = Buffer.from(tree.body());
+    for (let each = 0; each < 200; each++) {
+      tree.set(names[(each * 7 + anchors) % 300]!, 'blob', oidOf(`${anchors} ${each}`));
+      if (each % 50 === 0) tree.set(`new-${anchors}-${each}`, 'blob', BLOB);
+      if (each % 50 === 25) tree.delete(`new-${anchors}-${each - 25}`);
+      assert.equal(tree.takeSplices()!.splices.length, each % 50 === 25 ? 2 : each % 50 === 0 ? 2 : 1);
+    }
+    const told = tree.splicesSinceAnchor()!;
+    assert.ok(told.splices.length > 64);
+    assert.deepEqual(applyDelta(base, encodeSpliceDelta(told.baseLength, told.splices)), tree.body());
   }
 });
 
@@ -258,7 +256,6 @@ test('a large tree has the right id after every kind of edit', () => {
     tree.set(names[(each * 1733) % 8000]!, 'blob', oidOf(`${each}`));
     if (each % 7 === 3) tree.set(`new-${each}`, 'blob', BLOB);
     if (each % 7 === 5) tree.delete(names[each * 3]!);
-    if (each % 11 === 0) tree.clone().set('doc-5000', 'blob', oidOf('twin'));
     assert.equal(tree.hash(), hashObject('tree', tree.body()), `edit ${each}`);
   }
   for (let each = 0; each < 20; each++) {
@@ -288,7 +285,7 @@ const anyEdit = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(fc.constantFrom('blob' as const, 'tree' as const), anyName, fc.nat(50)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('delete' as const), anyName, fc.constant(0)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('take' as const), fc.constant(''), fc.constant(0)) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant('clone' as const), fc.constant(''), fc.constant(0)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('anchor' as const), fc.constant(''), fc.constant(0)) },
 );
 
 test('edited at random, a tree is what a Map says, and its splices make it of its earlier versions', () => {
@@ -299,7 +296,8 @@ test('edited at random, a tree is what a Map says, and its splices make it of it
       (names, edits) => {
         const model = new Map(names.map((name) => [name, fileEntry(name)]));
         let base = encodeTree([...model.values()]);
-        let tree = EditableTree.parse(base);
+        let anchored = Buffer.alloc(0);
+        const tree = EditableTree.parse(base);
         for (const [what, name, number] of edits) {
           const oid = oidOf(`${number}`);
           if (what === 'take') {
@@ -308,10 +306,9 @@ test('edited at random, a tree is what a Map says, and its splices make it of it
             if (taken)
               assert.deepEqual(applyDelta(base, encodeSpliceDelta(base.length, taken.splices)), tree.body());
             base = Buffer.from(tree.body());
-          } else if (what === 'clone') {
-            const twin = tree.clone();
-            tree.set('spoiled', 'blob', oid);
-            tree = twin;
+          } else if (what === 'anchor') {
+            tree.anchor();
+            anchored = Buffer.from(tree.body());
           } else if (what === 'delete') {
             model.delete(name);
             tree.delete(name);
@@ -323,6 +320,13 @@ test('edited at random, a tree is what a Map says, and its splices make it of it
           assert.equal(tree.hash(), hashObject('tree', tree.body()));
           assert.equal(tree.count, model.size);
           assert.deepEqual(tree.find(name), model.get(name));
+          const told = tree.splicesSinceAnchor();
+          assert.equal(told === undefined, anchored.length === 0);
+          if (told)
+            assert.deepEqual(
+              applyDelta(anchored, encodeSpliceDelta(anchored.length, told.splices)),
+              tree.body(),
+            );
         }
       },
     ),

@@ -6,9 +6,8 @@
 //   entry:  as tree-entry.ts tells
 import { hash } from 'node:crypto';
 import { GitsteadError } from '../errors.ts';
-import type { Splice } from './delta.ts';
 import { hasOid, OID_BYTES, type Oid, writeOid } from './object-id.ts';
-import { SpliceLog } from './splice-log.ts';
+import { SpliceLog, type Told } from './splice-log.ts';
 import { SteppedHash } from './stepped-hash.ts';
 import {
   checkEntry,
@@ -69,6 +68,9 @@ const HEADROOM = 24;
 /** Below this, keeping states of the hash costs more than hashing again. */
 const STEPPED_ABOVE_BYTES = 128 * 1024;
 const INITIAL_BYTES = 1024;
+/** More places edited than these between two versions, or since an anchor, are too many to be worth telling. */
+const MAX_SPLICES = 64;
+const MAX_ANCHORED_SPLICES = 2048;
 const INITIAL_ENTRIES = 16;
 
 /**
@@ -84,10 +86,10 @@ export class EditableTree {
   #oid: Oid | undefined;
   /** of a large tree: what is known of its hash after an edit */
   #steps: SteppedHash | undefined;
-  /** a clone uses the same buffers: whoever edits first takes a copy */
-  #isShared = false;
   /** the edits since the version that splices are told against; undefined when there is no such version */
   #log: SpliceLog | undefined;
+  /** those since the last `anchor` */
+  #anchored: SpliceLog | undefined;
 
   private constructor(bytes: Buffer, length: number, offsets: Uint32Array, count: number) {
     this.#bytes = bytes;
@@ -119,7 +121,7 @@ export class EditableTree {
       throw new GitsteadError('corrupt', "a tree is not in git's order");
     }
     const tree = new EditableTree(bytes, body.length, offsets, count);
-    tree.#log = new SpliceLog(body.length);
+    tree.#log = new SpliceLog(body.length, MAX_SPLICES);
     return tree;
   }
 
@@ -195,20 +197,20 @@ export class EditableTree {
    * What was edited since the last call (or since `parse`), in coordinates of the version of then, ordered and not
    * overlapping; undefined when this version had better be written whole. The inserted bytes are views.
    */
-  takeSplices(): { baseLength: number; splices: Splice[] } | undefined {
+  takeSplices(): Told | undefined {
     const taken = this.#log?.take(this.#length, this.#bytes, HEADROOM);
-    this.#log ??= new SpliceLog(this.#length);
+    this.#log ??= new SpliceLog(this.#length, MAX_SPLICES);
     return taken;
   }
 
-  /** The same tree, independent from now on: the bytes are copied when either of the two is edited. */
-  clone(): EditableTree {
-    const twin = new EditableTree(this.#bytes, this.#length, this.#offsets, this.#count);
-    twin.#oid = this.#oid;
-    twin.#log = this.#log?.clone();
-    twin.#isShared = true;
-    this.#isShared = true;
-    return twin;
+  /** From now on edits are told against this version, too, until the next call. */
+  anchor(): void {
+    this.#anchored = new SpliceLog(this.#length, MAX_ANCHORED_SPLICES);
+  }
+
+  /** What was edited since `anchor`, as `takeSplices` tells it. */
+  splicesSinceAnchor(): Told | undefined {
+    return this.#anchored?.told(this.#bytes, HEADROOM);
   }
 
   #indexOf(name: string): number {
@@ -235,14 +237,13 @@ export class EditableTree {
   #replaceOid(index: number, oid: Oid): void {
     const oidAt = takenOidStart(this.#bytes, HEADROOM + this.#offsets[index]!);
     if (hasOid(this.#bytes, oidAt, oid)) return;
-    this.#own(0);
     writeOid(this.#bytes, oidAt, oid);
     this.#record(oidAt - HEADROOM, OID_BYTES, OID_BYTES);
   }
 
   #insert(index: number, asFolder: boolean, oid: Oid): void {
     const size = takenEntryLength(asFolder);
-    this.#own(size);
+    this.#makeRoom(size);
     const at = index < this.#count ? this.#offsets[index]! : this.#length;
     this.#bytes.copyWithin(HEADROOM + at + size, HEADROOM + at, HEADROOM + this.#length);
     writeTakenEntry(this.#bytes, HEADROOM + at, asFolder, oid);
@@ -257,7 +258,6 @@ export class EditableTree {
   }
 
   #remove(index: number): void {
-    this.#own(0);
     const at = this.#offsets[index]!;
     const next = index + 1 < this.#count ? this.#offsets[index + 1]! : this.#length;
     const size = next - at;
@@ -270,15 +270,12 @@ export class EditableTree {
     this.#record(at, size, 0);
   }
 
-  /** Makes the buffers ours to write, with room for `extra` bytes more. */
-  #own(extra: number): void {
+  #makeRoom(extra: number): void {
     const needed = HEADROOM + this.#length + extra;
-    if (!this.#isShared && needed <= this.#bytes.length) return;
-    const bytes = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, Math.ceil(needed * 1.25)));
+    if (needed <= this.#bytes.length) return;
+    const bytes = Buffer.allocUnsafeSlow(Math.ceil(needed * 1.25));
     this.#bytes.copy(bytes, HEADROOM, HEADROOM, HEADROOM + this.#length);
     this.#bytes = bytes;
-    if (this.#isShared) this.#offsets = this.#offsets.slice();
-    this.#isShared = false;
   }
 
   /** Notes an edit of the body as it was before: `removed` bytes from `at` on gave way to `inserted` others. */
@@ -286,6 +283,7 @@ export class EditableTree {
     this.#oid = undefined;
     this.#steps?.changedFrom(at);
     this.#log?.record(at, removed, inserted);
+    this.#anchored?.record(at, removed, inserted);
   }
 }
 

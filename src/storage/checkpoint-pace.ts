@@ -1,6 +1,6 @@
-// How long pending commits wait for their checkpoint. One costs some ten system calls, whatever is in it: with many
-// repositories written at once, checkpoints at a fixed interval would take most of the time that writes need. So the
-// interval grows with the number of repositories that wait, as far as checkpoints stay a fixed share of the time.
+// How long pending commits wait for their checkpoint. One costs some ten system calls, whatever is in it, a new pack that is
+// to be merged with others, and a whole copy of each folder that was changed. So the interval grows with the number of
+// repositories that wait, with what was written whole, and with the packs that wait to be merged.
 
 /** With few repositories; under load git's view lags behind by half of it at the median. */
 const MIN_INTERVAL_MS = 75;
@@ -11,10 +11,26 @@ const SHARE = 0.15;
 /** weight of the newest checkpoint in the mean, and the longest time that counts: a slow disk is not more work */
 const WEIGHT = 0.05;
 const MAX_COST_MS = 5;
+/** Whole trees may be written at this rate: one of 10,000 documents takes 400 KB, and 0.1 s. */
+const WHOLE_BYTES_PER_MS = 4096;
+/** With more packs than this, merging is behind: each further one lengthens the interval by a third. */
+const CALM_PACKS = 20;
+const GROWTH_PER_PACK = 4 / 3;
+const MAX_CROWDED_MS = 1000;
+
+/** What of a repository's state its interval depends on. */
+export type Waiting = {
+  /** on disk */
+  packs: number;
+  /** bytes of the trees that are whole in the open pack */
+  wholeTreeBytes: number;
+};
 
 export interface CheckpointPace {
   /** ms from a repository's first pending commit to its checkpoint */
-  interval(): number;
+  interval(waiting: Waiting): number;
+  /** whether a checkpoint may come before its time, for somebody who looks at once */
+  mayHurry(waiting: Waiting): boolean;
   /** a repository has its first pending commit */
   opened(): void;
   /** it has none any more; `tookMs`: what its checkpoint took */
@@ -22,15 +38,22 @@ export interface CheckpointPace {
 }
 
 export function openCheckpointPace(): CheckpointPace {
-  let waiting = 0;
+  let waitingRepositories = 0;
   let costMs = 0.5;
   return {
-    interval: () => Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, (waiting * costMs) / SHARE)),
+    interval({ packs, wholeTreeBytes }) {
+      const forOthers = (waitingRepositories * costMs) / SHARE;
+      const forTrees = wholeTreeBytes / WHOLE_BYTES_PER_MS;
+      const interval = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, forOthers, forTrees));
+      if (packs <= CALM_PACKS) return interval;
+      return Math.min(MAX_CROWDED_MS, interval * GROWTH_PER_PACK ** (packs - CALM_PACKS));
+    },
+    mayHurry: ({ packs }) => packs <= CALM_PACKS,
     opened() {
-      waiting++;
+      waitingRepositories++;
     },
     sealed(tookMs) {
-      waiting--;
+      waitingRepositories--;
       costMs += (Math.min(tookMs, MAX_COST_MS) - costMs) * WEIGHT;
     },
   };

@@ -6,6 +6,7 @@ import { GitsteadError } from '../errors.ts';
 import { encodeSpliceDelta } from '../git/delta.ts';
 import { EMPTY_TREE, type GitObject, type Oid } from '../git/object-id.ts';
 import type { PackBuilder } from '../git/pack-builder.ts';
+import type { Told } from '../git/splice-log.ts';
 import { EditableTree, parseTree, type TreeEntry } from '../git/tree.ts';
 import { emptyTypes, type FolderTypes, parseTypes, TYPES_FILE } from './content-types.ts';
 import { escapeName, unescapeName } from './item-names.ts';
@@ -24,6 +25,8 @@ export type Folder = {
   children: Map<string, Folder>;
   /** the version that was loaded or written last: the base of the next version's delta, where the pack holds it */
   written: Oid | undefined;
+  /** of a large tree: the version that was last written whole, which its edits are told against as well */
+  whole: Oid | undefined;
 };
 
 /** What stands at a name in a folder. `other`: a symbolic link or submodule that somebody pushed. */
@@ -42,7 +45,7 @@ export function loadFolder(read: ReadObject, tree: Oid | undefined, row: FolderR
   const typesEntry = edited.find(TYPES_FILE);
   const types =
     typesEntry && itemOf(typesEntry).kind === 'document' ? readTypes(read, typesEntry.oid) : emptyTypes();
-  return { row, tree: edited, types, children: new Map(), written: tree };
+  return { row, tree: edited, types, children: new Map(), written: tree, whole: undefined };
 }
 
 export function readTypes(read: ReadObject, blob: Oid): FolderTypes {
@@ -127,23 +130,31 @@ export function loadedBytes(folder: Folder, limit: number): number {
   return bytes;
 }
 
+/** Larger trees are told by the whole one in their pack when a chain of deltas has become too long. */
+const ANCHOR_ABOVE_BYTES = 8 << 10;
+
 /** Adds the folder's current tree to the pack, as a delta of the version before where that stands in the same pack. */
 export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
-  const oid = folder.tree.hash();
-  const edit = folder.tree.takeSplices();
+  const { tree } = folder;
+  const oid = tree.hash();
+  const edit = tree.takeSplices();
   if (!pack.has(oid)) {
-    const base = folder.written !== undefined && pack.has(folder.written) ? folder.written : undefined;
-    // git refuses a delta of so few bytes that it can only tell of nothing
-    const asDelta =
-      oid !== EMPTY_TREE &&
-      base !== undefined &&
-      edit !== undefined &&
-      edit.baseLength > 0 &&
-      pack.addDelta(oid, base, encodeSpliceDelta(edit.baseLength, edit.splices));
-    if (!asDelta) {
-      pack.addBody(oid, 'tree', folder.tree.body());
+    const isTold =
+      addAsDelta(pack, oid, folder.written, edit) ||
+      (folder.whole !== undefined && addAsDelta(pack, oid, folder.whole, tree.splicesSinceAnchor()));
+    if (!isTold) {
+      pack.addBody(oid, 'tree', tree.body());
+      folder.whole = tree.length > ANCHOR_ABOVE_BYTES ? oid : undefined;
+      if (folder.whole) tree.anchor();
     }
   }
   folder.written = oid;
   return oid;
+}
+
+/** @returns false when it cannot be told so: the base is not in the pack, the chain is too long, or git would refuse it: a delta of so few bytes that it can only tell of nothing */
+function addAsDelta(pack: PackBuilder, oid: Oid, base: Oid | undefined, edit: Told | undefined): boolean {
+  if (base === undefined || !pack.has(base)) return false;
+  if (oid === EMPTY_TREE || edit === undefined || edit.baseLength === 0) return false;
+  return pack.addDelta(oid, base, encodeSpliceDelta(edit.baseLength, edit.splices));
 }

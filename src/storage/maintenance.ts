@@ -9,7 +9,7 @@ import type { MergeNews, MergeOrder, MergeThreadData } from './merge-worker.ts';
 import type { OpenRepository } from './open-repository.ts';
 
 /** Fewer packs than this are not worth a look. */
-const LOOK_ABOVE_PACKS = 24;
+const LOOK_ABOVE_PACKS = 15;
 /** A repository whose packs could not be merged (a damaged one, a full disk) is left alone for so long. */
 const MERGE_AGAIN_MS = 10 * 60_000;
 

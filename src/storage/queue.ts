@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { ROOT_MODULE } from '../protocol/paths.ts';
 import { catchUp, commitTree } from './catch-up.ts';
 import { checkpoint, noteStamp, placeSpooled, releaseLock, takeLock } from './checkpoint.ts';
-import type { CheckpointPace } from './checkpoint-pace.ts';
+import type { CheckpointPace, Waiting } from './checkpoint-pace.ts';
 import { loadFolder, readKind, rootRow } from './folder-trees.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Counters } from './measures.ts';
@@ -20,10 +20,8 @@ import type { TreeBudget } from './tree-budget.ts';
 import { type Turn, takeTurn } from './turn.ts';
 import { type OutsideRules, outsideRules } from './turn-rules.ts';
 
-/** A pack of this size is sealed at the turn's end, whatever its age. */
+/** A pack of this size is sealed at the turn's end, whatever its age; of a small budget it is half. */
 const CHECKPOINT_ABOVE_BYTES = 16 << 20;
-/** All unpacked commits together; above it every repository seals its pack before it takes another turn. */
-export const PENDING_LIMIT_BYTES = 64 << 20;
 const MAX_TURN_WRITES = 512;
 const MAX_TURN_BYTES = 8 << 20;
 const CHECKPOINT_AGAIN_MS = 250;
@@ -42,6 +40,8 @@ export type Engine = {
   host: string;
   /** bytes of all open packs, and the commits in them */
   pendingBytes: number;
+  /** for all open packs; above half of it every repository seals its pack before it takes another turn */
+  pendingLimit: number;
   pendingCommits: number;
   /** repositories whose queue has something to do */
   awake: number;
@@ -99,7 +99,7 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
   }
   const since = repository.pack?.since;
   if (since === undefined) return;
-  again ??= Math.max(0, since + engine.pace.interval() - performance.now());
+  again ??= Math.max(0, since + engine.pace.interval(waitingIn(repository)) - performance.now());
   repository.timer = setTimeout(() => wake(engine, repository), again);
 }
 
@@ -133,11 +133,15 @@ function isDue(engine: Engine, repository: OpenRepository): boolean {
   const pack = repository.pack;
   if (pack?.since === undefined) return false;
   return (
-    performance.now() - pack.since >= engine.pace.interval() ||
-    pack.builder.length > CHECKPOINT_ABOVE_BYTES ||
-    engine.pendingBytes > PENDING_LIMIT_BYTES ||
+    performance.now() - pack.since >= engine.pace.interval(waitingIn(repository)) ||
+    pack.builder.length > Math.min(CHECKPOINT_ABOVE_BYTES, engine.pendingLimit / 2) ||
+    engine.pendingBytes > engine.pendingLimit / 2 ||
     engine.commits.isFull()
   );
+}
+
+function waitingIn({ pack, store }: OpenRepository): Waiting {
+  return { packs: store.packCount, wholeTreeBytes: pack?.builder.wholeTreeBytes ?? 0 };
 }
 
 /** Pending commits to a pack and the ref; where main was moved by a program that ignores locks, merged with what it moved to. */
@@ -167,7 +171,7 @@ async function runTurn(engine: Engine, repository: OpenRepository): Promise<void
   engine.turns++;
   try {
     await beginTurn(engine, repository);
-    const jobs = takeJobs(repository);
+    const jobs = takeJobs(repository, Math.min(MAX_TURN_BYTES, engine.pendingLimit / 4));
     const rules = outsideRules(
       engine.index,
       repository,
@@ -185,7 +189,8 @@ async function runTurn(engine: Engine, repository: OpenRepository): Promise<void
     } finally {
       leaveGate();
     }
-    const isQuiet = wasQuiet && repository.jobs.length === 0 && engine.turns === 1;
+    const isAlone = wasQuiet && repository.jobs.length === 0 && engine.turns === 1;
+    const isQuiet = isAlone && engine.pace.mayHurry(waitingIn(repository));
     const sealed = isQuiet ? sealQuietly(engine, repository) : undefined;
     if (sealed) await Promise.race([sealed, pause(QUIET_WAIT_MS)]);
     answer(engine, jobs, results);
@@ -235,11 +240,11 @@ async function lookAtRef(engine: Engine, repository: OpenRepository): Promise<vo
   repository.fault = undefined;
 }
 
-function takeJobs(repository: OpenRepository): WriteJob[] {
+function takeJobs(repository: OpenRepository, maxBytes: number): WriteJob[] {
   const jobs: WriteJob[] = [];
   let bytes = 0;
   for (const job of repository.jobs) {
-    if (job.kind !== 'write' || jobs.length >= MAX_TURN_WRITES || bytes > MAX_TURN_BYTES) break;
+    if (job.kind !== 'write' || jobs.length >= MAX_TURN_WRITES || bytes > maxBytes) break;
     jobs.push(job);
     const body = job.write.document?.body;
     if (body?.kind === 'inline') bytes += body.stream?.length ?? body.size;
@@ -305,9 +310,9 @@ async function judgeAndCommit(
     if (pack.since === undefined) engine.pace.opened();
     pack.since ??= performance.now();
     pack.spooled.push(...spooled);
-    pack.bytes += pack.builder.length - packOffset;
+    engine.pendingBytes += pack.builder.capacity - pack.bytes;
+    pack.bytes = pack.builder.capacity;
     pack.commits += turn.commits;
-    engine.pendingBytes += pack.builder.length - packOffset;
     engine.pendingCommits += turn.commits;
     engine.counters.turnWrites.add(turn.commits);
     if (outcome === 'indexed') repository.indexed = turn.head;
@@ -318,6 +323,8 @@ async function judgeAndCommit(
     pack.builder.rewind(mark);
     repository.root = undefined;
     throw error;
+  } finally {
+    if (pack.since === undefined) repository.pack = undefined; // nothing came of it
   }
 }
 
