@@ -2,15 +2,19 @@
 import type { Goal } from './goals.ts';
 import type { Suite } from './suite.ts';
 import { goals as accountsGoals, accountsSuite } from './suites/accounts.ts';
+import { goals as backgroundGoals, backgroundSuite } from './suites/background.ts';
 import { goals as engineGoals, engineSuite } from './suites/engine.ts';
 import { goals as gitGoals, gitSuite } from './suites/git.ts';
 import { goals as growthGoals, growthSuite } from './suites/growth.ts';
 import { goals as httpGoals, httpSuite } from './suites/http.ts';
+import { goals as startupGoals, startupSuite } from './suites/startup.ts';
 
 export const SUITES: readonly { suite: Suite; goals: readonly Goal[] }[] = [
   { suite: httpSuite, goals: httpGoals },
   { suite: engineSuite, goals: engineGoals },
   { suite: growthSuite, goals: growthGoals },
   { suite: gitSuite, goals: gitGoals },
+  { suite: startupSuite, goals: startupGoals },
+  { suite: backgroundSuite, goals: backgroundGoals },
   { suite: accountsSuite, goals: accountsGoals },
 ];
