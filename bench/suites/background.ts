@@ -1,0 +1,133 @@
+// What clients feel of the work in the background: the times of requests that began while packs were being merged, beside
+// those that began at other times of the same load. A merge shows by its staging file in the repository.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { STAGING_PREFIX } from '../../src/git/durable.ts';
+import { CORNER } from '../../src/git/repository.ts';
+import { type Goal, ratio } from '../goals.ts';
+import type { Target } from '../load-job.ts';
+import { failureOf, removeFolder, run } from '../processes.ts';
+import { addRound, type Round, type RowResult } from '../results.ts';
+import { buildGitstead } from '../sides/gitstead.ts';
+import { quantile } from '../statistics.ts';
+import type { Plan, Suite } from '../suite.ts';
+import { makeHistory, makeModules } from './growth-repository.ts';
+import { type GrowthServer, openGrowthServer, untilIdle } from './growth-server.ts';
+
+export type BackgroundJob = {
+  port: number;
+  target: Target;
+  writers: number;
+  readers: number;
+  documents: number;
+  seconds: number;
+};
+/** start (Unix milliseconds, with fractions) and duration (ms) of a request */
+export type Sample = [start: number, tookMs: number];
+
+type Interval = { from: number; until: number };
+
+const ALONE = 'alone';
+const MEANWHILE = 'meanwhile';
+const MODULE = 'bench';
+const DOCUMENTS = 100;
+/** Merges of a repository with a history copy more than those of a new one. */
+const HISTORY = 20_000;
+const WRITERS = 8;
+const READERS = 4;
+/** of the plan's: merges come a few times in a second */
+const TIMES_SECONDS = 4;
+const LOOK_MS = 8;
+/** A staging file that is there for a single look may be a checkpoint's. */
+const LEAST_LOOKS = 2;
+/** around what was seen of a merge: its indexes are read before there is a file, its old packs removed afterwards */
+const MARGIN_MS = 25;
+const LEAST_SAMPLES = 200;
+const LOAD_LIMIT_MS = 60_000;
+const MOST_TIMES = 2;
+
+export const backgroundSuite: Suite = {
+  id: 'background',
+  title: 'p99 of clients while packs are merged, and at other times of the same load',
+  seconds: 40,
+  run: async (plan) => {
+    await buildGitstead();
+    const server = await openGrowthServer('background');
+    await makeModules(server, [MODULE], DOCUMENTS);
+    await makeHistory(server, MODULE, DOCUMENTS, HISTORY);
+    await untilIdle(server);
+    const rows = [row('background-put', `PUT, ${WRITERS} writers`), row('background-get', 'GET beside them')];
+    for (let round = 0; round < plan.rounds; round += 1) await measureRound(server, plan, rows);
+    await server.stop();
+    removeFolder(server.folder);
+    return rows;
+  },
+};
+
+function row(id: string, title: string): RowResult {
+  return { id, title: `${title}: p99`, unit: 'ms', better: 'less', cells: {} };
+}
+
+async function measureRound(server: GrowthServer, plan: Plan, rows: RowResult[]): Promise<void> {
+  const watch = watchMerges(server.repository(MODULE));
+  const target = server.target(MODULE);
+  const load = { writers: WRITERS, readers: READERS, documents: DOCUMENTS };
+  const job: BackgroundJob = { ...load, port: server.port, target, seconds: plan.seconds * TIMES_SECONDS };
+  const program = join(import.meta.dirname, 'background-load.ts');
+  const finished = await run(process.execPath, [program], {
+    input: JSON.stringify(job),
+    limitMs: LOAD_LIMIT_MS,
+  });
+  const merges = watch();
+  const isMeanwhile = ([start]: Sample) =>
+    merges.some(({ from, until }) => start >= from - MARGIN_MS && start <= until + MARGIN_MS);
+  for (const [position, what] of (['puts', 'gets'] as const).entries()) {
+    const side = async (wanted: boolean) => {
+      if (finished.code !== 0) throw new Error(failureOf(finished.stderr) || 'the load failed');
+      const samples = (JSON.parse(finished.stdout) as Record<typeof what, Sample[]>)[what];
+      return roundOf(samples.filter((sample) => isMeanwhile(sample) === wanted));
+    };
+    await addRound(rows[position]!, ALONE, () => side(false));
+    await addRound(rows[position]!, MEANWHILE, () => side(true));
+  }
+}
+
+function roundOf(samples: readonly Sample[]): Round {
+  if (samples.length < LEAST_SAMPLES) throw new Error(`only ${samples.length} requests began then`);
+  const sorted = samples.map(([, tookMs]) => tookMs).sort((a, b) => a - b);
+  const p99Ms = quantile(sorted, 0.99);
+  return { value: p99Ms, p50Ms: quantile(sorted, 0.5), p99Ms };
+}
+
+/** Looks for staging files until the returned function is called, which tells when merges were under way. */
+function watchMerges(repository: string): () => Interval[] {
+  const seen = new Map<string, Interval & { looks: number }>();
+  const corner = join(repository, CORNER);
+  const look = () => {
+    const now = performance.timeOrigin + performance.now();
+    for (const name of readdirSync(corner).filter((name) => name.startsWith(STAGING_PREFIX))) {
+      const known = seen.get(name);
+      if (known) Object.assign(known, { until: now, looks: known.looks + 1 });
+      else seen.set(name, { from: now, until: now, looks: 1 });
+    }
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return () => {
+    clearInterval(timer);
+    return [...seen.values()].filter(({ looks }) => looks >= LEAST_LOOKS);
+  };
+}
+
+function calmGoal(id: string, what: string): Goal {
+  return {
+    what: `p99 of ${what} while packs are merged`,
+    goal: `≤ ${MOST_TIMES} × at other times`,
+    measured: (rows) => ratio(rows.value(id, MEANWHILE), rows.value(id, ALONE)),
+    holds: (measured) => measured <= MOST_TIMES,
+  };
+}
+
+export const goals: Goal[] = [
+  calmGoal('background-put', `PUTs by ${WRITERS} writers`),
+  calmGoal('background-get', 'GETs beside them'),
+];
