@@ -9,7 +9,7 @@ import { syncDescriptor } from './durable.ts';
 import { freeMemory } from './free-memory.ts';
 import type { Oid } from './object-id.ts';
 import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, writeEntryHeader } from './pack-entry.ts';
-import { storedStream } from './zlib.ts';
+import { Adler32, storedStream } from './zlib.ts';
 
 export const BLOCK_BYTES = 0xffff;
 export const ENTRY_AT = 12;
@@ -17,7 +17,6 @@ export const ENTRY_AT = 12;
 const STREAM_HEADER_BYTES = 2;
 const BLOCK_HEADER_BYTES = 5;
 const CHECKSUM_BYTES = 4;
-const ADLER_MODULUS = 65521;
 const SAMPLE_BYTES = 4096;
 /** A sample must shrink to this share of its size, or the body is stored as it is. */
 const WORTHWHILE = 0.95;
@@ -31,6 +30,8 @@ export type PackedBlob = { oid: Oid; crc: number; checksum: Oid };
 interface Coder {
   /** The next bytes of the stream: to be written before the next part is given. */
   code(part: Buffer, isLast: boolean): Promise<Buffer[]> | Buffer[];
+  /** Takes back what `code` gave. */
+  written(bytes: Buffer): void;
   close(): void;
 }
 
@@ -67,7 +68,7 @@ export class BlobPack {
     this.#hash.update(part);
     for (const bytes of await this.#coder.code(part, this.#taken === this.#size)) {
       this.#write(bytes);
-      freeMemory(bytes);
+      this.#coder.written(bytes);
     }
     this.#syncEarly();
   }
@@ -137,8 +138,7 @@ function shrinks(part: Buffer): boolean {
 
 /** A stream of stored blocks, all but the last of 65,535 bytes. */
 function storer(): Coder {
-  let low = 1;
-  let high = 0;
+  const checksum = new Adler32();
   let isFirst = true;
   return {
     code(part, isLast) {
@@ -146,16 +146,13 @@ function storer(): Coder {
       const end = stream.length - CHECKSUM_BYTES;
       const blocks = Math.max(1, Math.ceil(part.length / BLOCK_BYTES));
       stream[STREAM_HEADER_BYTES + (blocks - 1) * (BLOCK_HEADER_BYTES + BLOCK_BYTES)] = isLast ? 1 : 0;
-      // checksums of neighbours make that of both (zlib's adler32_combine)
-      const added = (part.length * (low + ADLER_MODULUS - 1)) % ADLER_MODULUS;
-      high = (high + stream.readUInt16BE(end) + added) % ADLER_MODULUS;
-      low = (low + stream.readUInt16BE(end + 2) + ADLER_MODULUS - 1) % ADLER_MODULUS;
-      stream.writeUInt16BE(high, end);
-      stream.writeUInt16BE(low, end + 2);
+      checksum.append(stream.readUInt32BE(end), part.length);
+      stream.writeUInt32BE(checksum.value, end);
       const from = isFirst ? 0 : STREAM_HEADER_BYTES;
       isFirst = false;
       return [stream.subarray(from, isLast ? stream.length : end)];
     },
+    written: freeMemory,
     close() {},
   };
 }
@@ -177,6 +174,7 @@ function deflater(): Coder {
       made = [];
       return bytes;
     },
+    written() {}, // its memory is that of the next bytes, too
     close: () => deflate.destroy(),
   };
 }

@@ -5,6 +5,7 @@ import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { constants, createInflate, inflateSync } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
+import { Adler32 } from './zlib.ts';
 
 const readAsync = promisify(read);
 const CHUNK_BYTES = 128 << 10;
@@ -18,9 +19,6 @@ const CHECKSUM_BYTES = 4;
 const SEEK_ABOVE_BYTES = 1 << 20;
 /** Stored blocks that are read, and handed out, at once. */
 const BLOCKS_AT_ONCE = 4;
-const ADLER_MODULUS = 65521;
-/** Sums of so many bytes still fit into 31 bits. */
-const ADLER_STEP_BYTES = 3800;
 
 /** Where a stream lies, and what it holds. */
 export type StreamPlace = {
@@ -160,7 +158,10 @@ function isBlockHeader(place: StreamPlace, header: Buffer, index: number): boole
   );
 }
 
-/** Reads into the same memory again and again: what is thrown away for each chunk adds up until it is collected. */
+/**
+ * Two pieces of memory in turn: while one is handed out, the next is read into the other. What is thrown away for each chunk
+ * would add up until it is collected.
+ */
 async function* readStoredBlocks(
   place: StreamPlace,
   start: number,
@@ -168,35 +169,57 @@ async function* readStoredBlocks(
 ): AsyncGenerator<Buffer, void, undefined> {
   const last = Math.floor(end / BLOCK_BYTES);
   const checksum = start === 0 && end === place.size - 1 ? new Adler32() : undefined;
-  const memory = Buffer.allocUnsafeSlow(BLOCKS_AT_ONCE * (BLOCK_HEADER_BYTES + BLOCK_BYTES));
-  for (let index = Math.floor(start / BLOCK_BYTES); index <= last; index += BLOCKS_AT_ONCE) {
-    const count = Math.min(BLOCKS_AT_ONCE, last + 1 - index);
-    const bytes = await readBlocks(place, index, count, memory);
-    checksum?.add(bytes);
-    if (checksum && index + count > last && checksum.value !== (await storedChecksum(place))) {
-      throw corrupt('does not have its checksum');
+  const first = Math.floor(start / BLOCK_BYTES);
+  let [memory, other] = [newMemory(), first + BLOCKS_AT_ONCE > last ? undefined : newMemory()];
+  let reading = readBlocks(place, first, last, memory);
+  try {
+    for (let index = first; index <= last; index += BLOCKS_AT_ONCE) {
+      const raw = await reading;
+      if (index + BLOCKS_AT_ONCE <= last) {
+        [memory, other] = [other!, memory];
+        reading = readBlocks(place, index + BLOCKS_AT_ONCE, last, memory);
+      }
+      const count = Math.min(BLOCKS_AT_ONCE, last + 1 - index);
+      const bytes = withoutHeaders(place, raw, index, count);
+      checksum?.add(bytes);
+      if (checksum && index + count > last && checksum.value !== (await storedChecksum(place))) {
+        throw corrupt('does not have its checksum');
+      }
+      yield bytes.subarray(Math.max(start - index * BLOCK_BYTES, 0), end + 1 - index * BLOCK_BYTES);
     }
-    const from = Math.max(start - index * BLOCK_BYTES, 0);
-    yield bytes.subarray(from, end + 1 - index * BLOCK_BYTES);
+  } finally {
+    await reading.catch(() => {}); // nobody reads from the descriptor any more
   }
 }
 
-/** What `count` blocks from `index` on hold, without their headers; in `memory`. */
-async function readBlocks(place: StreamPlace, index: number, count: number, memory: Buffer): Promise<Buffer> {
+function newMemory(): Buffer {
+  return Buffer.allocUnsafeSlow(BLOCKS_AT_ONCE * (BLOCK_HEADER_BYTES + BLOCK_BYTES));
+}
+
+/** The next blocks from `index` on, with their headers, in `memory`. */
+async function readBlocks(place: StreamPlace, index: number, last: number, memory: Buffer): Promise<Buffer> {
+  const count = Math.min(BLOCKS_AT_ONCE, last + 1 - index);
   const at = blockAt(place, index);
-  const wanted = Math.min(count * (BLOCK_HEADER_BYTES + BLOCK_BYTES), place.to - at);
-  const { bytesRead } = await readAsync(place.descriptor, memory, 0, wanted, at);
+  const blocksEnd = Math.min(index + count, lastBlock(place) + 1) * BLOCK_BYTES;
+  const length = count * BLOCK_HEADER_BYTES + Math.min(blocksEnd, place.size) - index * BLOCK_BYTES;
+  const { bytesRead } = await readAsync(place.descriptor, memory, 0, Math.min(length, place.to - at), at);
+  if (bytesRead < length) throw corrupt('is cut short');
+  return memory.subarray(0, length);
+}
+
+/** What `count` blocks hold, moved together over their headers. */
+function withoutHeaders(place: StreamPlace, raw: Buffer, index: number, count: number): Buffer {
   let filled = 0;
   for (let block = 0; block < count; block++) {
     const from = block * (BLOCK_HEADER_BYTES + BLOCK_BYTES);
-    const header = memory.subarray(from, Math.min(from + BLOCK_HEADER_BYTES, bytesRead));
-    if (!isBlockHeader(place, header, index + block)) throw corrupt('is broken in its middle');
+    if (!isBlockHeader(place, raw.subarray(from, from + BLOCK_HEADER_BYTES), index + block)) {
+      throw corrupt('is broken in its middle');
+    }
     const length = Math.min(BLOCK_BYTES, place.size - (index + block) * BLOCK_BYTES);
-    if (from + BLOCK_HEADER_BYTES + length > bytesRead) throw corrupt('is cut short');
-    memory.copyWithin(filled, from + BLOCK_HEADER_BYTES, from + BLOCK_HEADER_BYTES + length);
+    raw.copyWithin(filled, from + BLOCK_HEADER_BYTES, from + BLOCK_HEADER_BYTES + length);
     filled += length;
   }
-  return memory.subarray(0, filled);
+  return raw.subarray(0, filled);
 }
 
 async function storedChecksum(place: StreamPlace): Promise<number> {
@@ -205,31 +228,6 @@ async function storedChecksum(place: StreamPlace): Promise<number> {
   const checksum = await readChunk(place, at, CHECKSUM_BYTES);
   if (checksum.length < CHECKSUM_BYTES) throw corrupt('is cut short');
   return checksum.readUInt32BE(0);
-}
-
-/** The checksum of a zlib stream's bytes (RFC 1950, section 8.2). */
-class Adler32 {
-  #low = 1;
-  #high = 0;
-
-  add(bytes: Uint8Array): void {
-    let [low, high] = [this.#low, this.#high];
-    for (let from = 0; from < bytes.length; from += ADLER_STEP_BYTES) {
-      const to = Math.min(from + ADLER_STEP_BYTES, bytes.length);
-      for (let at = from; at < to; at++) {
-        low += bytes[at]!;
-        high += low;
-      }
-      low %= ADLER_MODULUS;
-      high %= ADLER_MODULUS;
-    }
-    this.#low = low;
-    this.#high = high;
-  }
-
-  get value(): number {
-    return this.#high * 2 ** 16 + this.#low;
-  }
 }
 
 function corrupt(what: string, cause?: unknown): GitsteadError {

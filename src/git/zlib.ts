@@ -6,6 +6,7 @@
 //          block:   01 or 00 (last, or not) | length, 2 bytes little-endian | its complement | the bytes, at most 65,535
 import { deflateSync, inflateSync } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
+import { freeMemory } from './free-memory.ts';
 
 const STREAM_HEADER_BYTES = 2;
 const BLOCK_HEADER_BYTES = 5;
@@ -50,6 +51,34 @@ function adler32(bytes: Uint8Array, start: number, end: number): number {
     high %= ADLER_MODULUS;
   }
   return ((high << 16) | low) >>> 0;
+}
+
+/** The checksum of a body that comes in parts (RFC 1950, section 8.2). */
+export class Adler32 {
+  #low = 1;
+  #high = 0;
+
+  get value(): number {
+    return this.#high * 2 ** 16 + this.#low;
+  }
+
+  /** Of a long part zlib computes it, as the end of a stream that is thrown away: ten times as fast as we could, copy and all. */
+  add(part: Buffer): void {
+    if (part.length <= BY_HAND_BYTES) {
+      this.append(adler32(part, 0, part.length), part.length);
+      return;
+    }
+    const stream = storedStream(part);
+    this.append(stream.readUInt32BE(stream.length - CHECKSUM_BYTES), part.length);
+    freeMemory(stream);
+  }
+
+  /** Adds a part of `length` bytes that has this checksum by itself (zlib calls it adler32_combine). */
+  append(checksum: number, length: number): void {
+    const added = (length * (this.#low + ADLER_MODULUS - 1)) % ADLER_MODULUS;
+    this.#high = (this.#high + (checksum >>> 16) + added) % ADLER_MODULUS;
+    this.#low = (this.#low + (checksum & 0xffff) + ADLER_MODULUS - 1) % ADLER_MODULUS;
+  }
 }
 
 /** The length of the stored stream of a body of `size` bytes. */
