@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EMPTY_TREE } from './object-id.ts';
-import { gitEnvironment, runGit, startGit, streamGit } from './process.ts';
+import { gitEnvironment, runGit, startGit, streamGit, syncFileSystem } from './process.ts';
 import { createRepository } from './repository.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'gitstead-process-'));
@@ -123,4 +123,9 @@ test('the environment holds no home and no credentials', () => {
   const env = gitEnvironment(bare);
   assert.equal(env.HOME, undefined);
   assert.equal(env.GIT_TERMINAL_PROMPT, '0');
+});
+
+test('a file system is synced by its folder, unless the system cannot tell of errors', async () => {
+  assert.equal(await syncFileSystem(import.meta.dirname), process.platform === 'linux');
+  assert.equal(await syncFileSystem(`${import.meta.dirname}/none`), false);
 });

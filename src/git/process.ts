@@ -2,6 +2,7 @@
 // repository's own and ours on top, no hooks, no prompts, no shell. Nothing of this process's environment is handed on.
 // What to run is left to the callers; names and addresses from outside belong after `--end-of-options`.
 import { spawn } from 'node:child_process';
+import { release } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { GitsteadError } from '../errors.ts';
 
@@ -221,4 +222,33 @@ function failed(
 ): GitsteadError {
   const how = signal === undefined ? `ended with code ${code}` : `was ended by ${signal}`;
   return new GitsteadError('internal', `git ${args[0]} ${how}`, { cause: new Error(stderr.trim()) });
+}
+
+/** Of Linux: `syncfs` tells of errors since this version. */
+const SYNCFS_TELLS = { major: 5, minor: 8 };
+
+/**
+ * Waits until everything on the file system that holds `path` is on the disk, by `sync -f` of coreutils or busybox.
+ * @returns false when that cannot be known here, or went wrong: then each file has to be synced
+ */
+export function syncFileSystem(path: string): Promise<boolean> {
+  if (!syncfsTells()) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const child = spawn('sync', ['-f', path], {
+      env: { PATH: SEARCH_PATH, LC_ALL: 'C' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    // a busybox that leaves out `-f` syncs without telling of errors, and says that it does
+    let isSilent = true;
+    child.stderr.on('data', () => {
+      isSilent = false;
+    });
+    child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0 && isSilent));
+  });
+}
+
+function syncfsTells(): boolean {
+  if (process.platform !== 'linux') return false;
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return major > SYNCFS_TELLS.major || (major === SYNCFS_TELLS.major && minor >= SYNCFS_TELLS.minor);
 }
