@@ -1,0 +1,119 @@
+// A hundred clients that send a byte now and then, or take nothing of what they asked for: they hold no turn and little
+// memory, others write meanwhile, and when they go away nothing of them is left.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { openTestServer, type TestServer } from '../open-test-server.ts';
+
+const CLIENTS = 100;
+const MAX_GROWTH_BYTES = 64 << 20;
+
+type Account = { root: string; token: string };
+
+async function account(server: TestServer, name: string): Promise<Account> {
+  await server.createUser(name);
+  return { root: server.storageUrl(name), token: await server.createToken(name, '*:rw') };
+}
+
+async function put({ root, token }: Account, path: string, body: Buffer | string): Promise<number> {
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/octet-stream' };
+  const answer = await fetch(`${root}/${path}`, { method: 'PUT', headers, body });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+/** Connections that have sent the beginning of a request. */
+async function openClients(server: TestServer, request: (client: number) => string): Promise<Socket[]> {
+  const clients = Array.from({ length: CLIENTS }, () => connect(server.port, '127.0.0.1'));
+  await Promise.all(
+    clients.map(async (socket, client) => {
+      socket.on('error', () => {});
+      await new Promise((resolve) => socket.once('connect', resolve));
+      await new Promise((resolve) => socket.write(request(client), resolve));
+    }),
+  );
+  return clients;
+}
+
+function headOf(method: string, { root, token }: Account, path: string, more = ''): string {
+  const url = new URL(`${root}/${path}`);
+  return `${method} ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`;
+}
+
+/** All files of a user that are no part of a repository yet. */
+function spooled(server: TestServer): string[] {
+  const files = readdirSync(`${server.dataFolder}/repos`, { recursive: true, encoding: 'utf8' });
+  return files.filter((path) => /gitstead\/spool\/./.test(path));
+}
+
+async function writeMuch(writer: Account): Promise<void> {
+  for (let number = 0; number < 30; number++) {
+    assert.equal(await put(writer, `notes/${number}`, `text ${number}`), 201);
+  }
+  // a large one, too, has its turn in the threads
+  assert.equal(await put(writer, 'notes/large', randomBytes(3 << 20)), 201);
+}
+
+test('a hundred uploads that send a byte now and then hold up nobody, and leave nothing', async (t) => {
+  await using server = await openTestServer();
+  const [slow, writer] = [await account(server, 'slow'), await account(server, 'writer')];
+  const before = process.memoryUsage();
+  const length = 'Content-Type: text/plain\r\nContent-Length: 50000000\r\n';
+  const chunked = 'Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n';
+  const clients = await openClients(server, (client) =>
+    headOf('PUT', slow, `notes/${client}`, client % 2 ? length : chunked),
+  );
+  const half = '1\r\na\r\n';
+  for (const [client, socket] of clients.entries()) socket.write(client % 2 ? 'a' : half);
+  await writeMuch(writer);
+  for (const [client, socket] of clients.entries()) socket.write(client % 2 ? 'b' : half);
+  assert.equal(await put(slow, 'notes/of-the-same-account', 'text'), 201);
+  const now = process.memoryUsage();
+  const growth = now.arrayBuffers - before.arrayBuffers + now.heapUsed - before.heapUsed;
+  assert.ok(growth < MAX_GROWTH_BYTES, `${growth} bytes`);
+  assert.ok(spooled(server).some((path) => path.includes('.staging-')));
+  for (const socket of clients) socket.destroy();
+  await t.waitFor(() => assert.ok(!spooled(server).some((path) => path.includes('.staging-'))), {
+    timeout: 10_000,
+  });
+});
+
+test('a hundred readers that take nothing hold up nobody, and little memory', async () => {
+  await using server = await openTestServer();
+  const [reader, writer] = [await account(server, 'reader'), await account(server, 'writer')];
+  assert.equal(await put(reader, 'films/long', randomBytes(24 << 20)), 201);
+  const before = process.memoryUsage();
+  const clients = await openClients(server, () => headOf('GET', reader, 'films/long'));
+  await writeMuch(writer);
+  assert.equal(await put(reader, 'films/other', 'text'), 201);
+  const now = process.memoryUsage();
+  const growth = now.arrayBuffers - before.arrayBuffers + now.heapUsed - before.heapUsed;
+  assert.ok(growth < MAX_GROWTH_BYTES, `${growth} bytes`);
+  for (const socket of clients) socket.destroy();
+});
+
+test('an upload that breaks off, or has fewer bytes than it said, leaves nothing, and the old version stands', async (t) => {
+  await using server = await openTestServer();
+  const eve = await account(server, 'eve');
+  assert.equal(await put(eve, 'notes/a', 'old'), 201);
+  const body = randomBytes(5 << 20);
+  const more = `Content-Type: text/plain\r\nContent-Length: ${2 * body.length}\r\n`;
+  for (const end of ['destroy', 'end'] as const) {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(headOf('PUT', eve, 'notes/a', more));
+    socket.write(body);
+    await t.waitFor(() => assert.ok(spooled(server).some((path) => path.includes('.staging-'))), {
+      timeout: 10_000,
+    });
+    socket[end]();
+    await t.waitFor(() => assert.ok(!spooled(server).some((path) => path.includes('.staging-'))), {
+      timeout: 10_000,
+    });
+    socket.destroy();
+  }
+  const headers = { Authorization: `Bearer ${eve.token}` };
+  assert.equal(await (await fetch(`${eve.root}/notes/a`, { headers })).text(), 'old');
+});
