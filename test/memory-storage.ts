@@ -64,7 +64,7 @@ export function openMemoryStorage(options: MemoryStorageOptions = {}): MemorySto
       failIfTold('document');
       return documentsOf(path.user).get(path.segments.join('/'));
     },
-    async body(_path, info, range) {
+    body(_path, info, range) {
       failIfTold('body');
       const { body } = info as StoredDocument;
       const part = range ? body.subarray(range.start, range.end + 1) : body;

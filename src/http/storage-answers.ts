@@ -80,7 +80,7 @@ const SENT_AS_STRING_BYTES = 8 << 10;
  */
 export function endWith(response: ServerResponse, body: Buffer): void {
   if (body.length > SENT_AS_STRING_BYTES) response.end(body);
-  else response.end(body.latin1Slice(), 'latin1');
+  else response.end(body.toString('latin1'), 'latin1');
 }
 
 /** 405 with what is allowed here (RFC 9110, section 15.5.6). */

@@ -32,7 +32,8 @@ export async function readDocument(
   path: DocumentPath,
 ): Promise<boolean> {
   const { request, response } = exchange;
-  const info = await reading.storage.document(path);
+  const found = reading.storage.document(path);
+  const info = found instanceof Promise ? await found : found;
   if (!info) {
     answer(request, response, 404, [], 'there is no such document');
     return false;
@@ -51,7 +52,7 @@ export async function readDocument(
     response.end();
     return true;
   }
-  const body = await reading.storage.body(path, info, range);
+  const body = reading.storage.body(path, info, range);
   response.writeHead(range ? 206 : 200, headers);
   if (Buffer.isBuffer(body)) endWith(response, body);
   else await stream(reading, exchange, body);

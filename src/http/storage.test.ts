@@ -315,7 +315,7 @@ function withBody(
 ) {
   return withServer({ ...(limits && { limits }) }, async (server) => {
     await server.put('/notes/a', Buffer.alloc(1000));
-    server.storage.body = async () => Object.assign(body, { close: () => void body.destroy() });
+    server.storage.body = () => Object.assign(body, { close: () => void body.destroy() });
     await run(server);
   });
 }

@@ -71,7 +71,7 @@ test('while the index cannot be written, answers are 503 and never 404', async (
   await put(store.storage, doc('notes/a'), '1');
   breakIndex(store.index, 3);
   assert.equal((await put(store.storage, doc('notes/b'), '2')).kind, 'created');
-  await assert.rejects(store.storage.document(doc('notes/b')), { code: 'not-ready' });
+  await assert.rejects(async () => store.storage.document(doc('notes/b')), { code: 'not-ready' });
   await assert.rejects(store.storage.listing(dir('notes')), { code: 'not-ready' });
   assert.equal(await textOf(store.storage, doc('notes/b')), '2');
 });

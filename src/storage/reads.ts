@@ -1,6 +1,7 @@
 // Reads: a document's row from the index, its bytes from memory, pending commits or disk. Looks at the ref at most once
 // a second, so that a push is noticed, and answers 503 while a repository is not ready.
 import { LRUCache } from 'lru-cache';
+import type { DocumentRow } from '../db/documents.ts';
 import type { CacheMeasures } from '../db/measures.ts';
 import { GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
@@ -98,23 +99,27 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     for (const { module } of engine.index.repositories.list(user)) await ready(user, module);
   }
 
-  async function document(path: DocumentPath): Promise<DocumentInfo | undefined> {
-    const [module, folder, name] = placeOf(path);
-    const opened = ready(path.user, module);
-    if (opened === undefined) return undefined;
-    const repository = opened instanceof Promise ? await opened : opened;
-    const find = () => engine.index.documents.find(repository.row, folder, name);
-    const row = find() ?? ((await readInPush(path.user, module)) ? find() : undefined);
-    if (!row) return undefined;
-    const { etag, type, size, modified } = row;
-    return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };
+  function document(path: DocumentPath): DocumentInfo | undefined | Promise<DocumentInfo | undefined> {
+    const opened = ready(path.user, placeOf(path)[0]);
+    if (opened instanceof Promise) return opened.then((repository) => documentIn(repository, path));
+    return opened && documentIn(opened, path);
   }
 
-  async function body(
+  function documentIn(
+    { row }: OpenRepository,
     path: DocumentPath,
-    info: DocumentInfo,
-    range?: ByteRange,
-  ): Promise<Buffer | ByteStream> {
+  ): DocumentInfo | Promise<DocumentInfo | undefined> {
+    const [module, folder, name] = placeOf(path);
+    const find = () => engine.index.documents.find(row, folder, name);
+    const found = find();
+    if (found) return infoOf(found);
+    return readInPush(path.user, module).then((isReadIn) => {
+      const pushed = isReadIn ? find() : undefined;
+      return pushed && infoOf(pushed);
+    });
+  }
+
+  function body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Buffer | ByteStream {
     const { blob } = info;
     const kept = bodies.get(blob);
     if (kept) hits++;
@@ -172,6 +177,10 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
     whenReady,
     measures: () => ({ hits, misses, held: bodies.calculatedSize, limit: cacheBytes }),
   };
+}
+
+function infoOf({ etag, type, size, modified }: DocumentRow): DocumentInfo {
+  return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };
 }
 
 /** A copy that shares its memory with nothing else. */

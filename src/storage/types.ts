@@ -57,10 +57,13 @@ export type PutRequest = {
 export type ByteRange = { start: number; end: number };
 
 export interface Storage extends AsyncDisposable {
-  /** @throws not-ready while the repository is recovering or unreadable: undefined is only ever "no such document" */
-  document(path: DocumentPath): Promise<DocumentInfo | undefined>;
+  /**
+   * A promise only where something is to be waited for: what is known costs no turn of the event loop.
+   * @throws not-ready while the repository is recovering or unreadable: undefined is only ever "no such document"
+   */
+  document(path: DocumentPath): DocumentInfo | undefined | Promise<DocumentInfo | undefined>;
   /** The bytes of the version that `info` names, whatever was written since; of a long one a stream to be iterated once. */
-  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Promise<Buffer | ByteStream>;
+  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Buffer | ByteStream;
   /** The folder's ETag, bare; of an empty one git's empty tree. */
   folderTag(path: FolderPath): Promise<string>;
   /** The folder description of draft section 4, as JSON. */
