@@ -26,7 +26,7 @@ const { token } = await accounts.tokens.create(
   undefined,
 );
 const grant = accounts.tokens.check(token)!;
-const limits = { documentLimitBytes: 1 << 30, cacheBytes: 96 << 20 };
+const limits = { documentLimitBytes: 1 << 30, memoryBytes: 96 << 20 };
 const { storage } = await openStore({ dataFolder: folder, host: 'localhost', ...limits }, log, Date.now);
 
 async function listen(checkToken: CheckToken): Promise<number> {

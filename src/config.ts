@@ -90,7 +90,7 @@ export const SETTINGS = {
   memoryBudget: {
     type: size,
     default: '256MiB',
-    help: 'memory for documents, folders and listings that are kept at hand',
+    help: 'memory for all that is kept at hand and for writes on their way, 16MiB or more; the program itself needs some 100 MiB beside it',
   },
   metrics: {
     type: oneOf('local', 'token', 'off'),
@@ -194,7 +194,7 @@ export function storeSettings(config: Config) {
     /** the host of authors' addresses, without a port */
     host: addressHost?.replace(/:\d+$/, '') ?? publicUrl?.hostname ?? 'localhost',
     documentLimitBytes: documentLimit,
-    cacheBytes: memoryBudget,
+    memoryBytes: memoryBudget,
   };
 }
 

@@ -21,6 +21,7 @@ import type { CheckToken } from './http/storage-access.ts';
 import type { Log } from './log.ts';
 import { answerCommand } from './storage/commands.ts';
 import { claimDataFolder, partsOf, shareDataFolder } from './storage/data-folder.ts';
+import { sharesOf } from './storage/memory-budget.ts';
 import { openStore, type Store } from './storage/open-store.ts';
 import { recentWritesIn } from './storage/recent-writes.ts';
 
@@ -181,6 +182,7 @@ function accountsSettings(config: Config, log: Log) {
   return {
     sessionIdleMs: config.sessionIdle,
     codeLives: { tokenMs: config['auth.codeTokenLife'], refreshIdleMs: config['auth.refreshIdle'] },
+    tokenBytes: sharesOf(config.memoryBudget).tokens,
     auditFailed: (error: unknown) => log.warn({ err: error }, 'the audit trail could not be written'),
   };
 }

@@ -83,6 +83,7 @@ function addStore(registry: Registry, read: () => StoreMeasures): void {
       'Acknowledged commits not in a pack yet',
       ({ storage }) => storage.pendingCommits,
     ],
+    ['gitstead_waiting_writes', 'Writes that wait for memory', ({ storage }) => storage.waitingWrites],
     ['gitstead_open_repositories', 'Repositories that are open', ({ storage }) => storage.openRepositories],
     ['gitstead_open_pack_files', 'Pack files that are open', ({ storage }) => storage.openFiles],
     ['gitstead_index_rows_waiting', 'Rows to be written to the index', ({ index }) => index.waiting],

@@ -66,10 +66,12 @@ export function openCounters(): Counters {
 export type StorageMeasures = Omit<Counters, 'treeHits' | 'treeMisses'> & {
   caches: Record<'bodies' | 'listings' | 'trees', CacheMeasures>;
   /** what else is bounded in bytes, by the memory budget */
-  memory: Record<'pending', { held: number; limit: number }>;
+  memory: Record<'pending' | 'writes' | 'packIndexes', { held: number; limit: number }>;
   /** of packs in memory, and the commits in them */
   pendingBytes: number;
   pendingCommits: number;
+  /** writes that wait for memory */
+  waitingWrites: number;
   openRepositories: number;
   openFiles: number;
   /** over the repositories that are open, as many as each has */

@@ -19,7 +19,7 @@ export type OpenPack = {
   spooled: SpooledBlob[];
   /** names of those that stand under objects/ already */
   placed: Set<string>;
-  /** what is in it, without the turn under way */
+  /** the memory that it takes, as it was after the last turn */
   bytes: number;
   /** how many commits it holds, likewise */
   commits: number;

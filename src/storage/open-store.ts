@@ -4,6 +4,7 @@ import { type Index, openIndex } from '../db/open-index.ts';
 import type { Log } from '../log.ts';
 import { partsOf } from './data-folder.ts';
 import type { MeasuredStorage } from './measures.ts';
+import { sharesOf } from './memory-budget.ts';
 import { openStorage } from './storage.ts';
 
 export type StoreOptions = {
@@ -11,8 +12,8 @@ export type StoreOptions = {
   /** host of the authors' addresses in commits */
   host: string;
   documentLimitBytes: number;
-  /** for bodies and listings kept in memory */
-  cacheBytes: number;
+  /** for what is kept and queued, see memory-budget.ts */
+  memoryBytes: number;
 };
 
 export interface Store extends AsyncDisposable {
@@ -22,7 +23,8 @@ export interface Store extends AsyncDisposable {
 }
 
 export async function openStore(options: StoreOptions, log: Log, now: () => number): Promise<Store> {
-  const index = openIndex(partsOf(options.dataFolder).index, log);
+  const { rows, pages } = sharesOf(options.memoryBytes);
+  const index = openIndex(partsOf(options.dataFolder).index, log, { rowBytes: rows, pageBytes: pages });
   try {
     const storage = await openStorage({ ...options, index, log, now });
     const close = async () => {

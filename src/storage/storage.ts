@@ -1,18 +1,19 @@
 // The door of the store. Opens what lives (index, journal, repositories), recovers, and sends each request its
 // straight way: writes through intake into their repository's queue, reads to the index and the repository's objects.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Index } from '../db/open-index.ts';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
-import { clearStaging, placeFile, stagingPath, syncFolder } from '../git/durable.ts';
+import { placeFile, stagingPath, syncFolder } from '../git/durable.ts';
+import { HeldIndexes } from '../git/held-indexes.ts';
 import { OpenFiles } from '../git/object-store.ts';
 import { discardSpool, discardSpooledPack } from '../git/spool-pack.ts';
 import { openSpoolThreads } from '../git/spool-threads.ts';
 import type { Log } from '../log.ts';
 import { permitsWrite } from '../protocol/conditions.ts';
 import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
-import { syncPacksAndMain } from './checkpoint.ts';
 import { openCheckpointPace } from './checkpoint-pace.ts';
 import { openDiskRoom } from './disk-room.ts';
 import { openGroupCommit } from './group-commit.ts';
@@ -22,19 +23,23 @@ import { openJournal, type SegmentUse } from './journal.ts';
 import { openListings } from './listings.ts';
 import { openMaintenance } from './maintenance.ts';
 import { type MeasuredStorage, openCounters, packsOf } from './measures.ts';
+import { sharesOf } from './memory-budget.ts';
 import { isIdle, type OpenRepository } from './open-repository.ts';
-import { type Engine, enqueue, PENDING_LIMIT_BYTES } from './queue.ts';
+import { type Engine, enqueue } from './queue.ts';
 import { openReads } from './reads.ts';
-import { recover, removeLeftovers } from './recovery.ts';
+import { recover } from './recovery.ts';
 import { openRegistry } from './registry.ts';
 import { listRepositoryFolders, repositoryFolder } from './repository-folders.ts';
 import { openRootGates } from './root-gate.ts';
-import { type RunningMark, setRunningMark } from './running-mark.ts';
+import { setRunningMark } from './running-mark.ts';
 import { type Passing, passOn } from './stop-points.ts';
+import { syncRepositories, type Unsynced } from './sync-repositories.ts';
+import { takeStock } from './take-stock.ts';
 import { openTreeBudget } from './tree-budget.ts';
 import type { Write } from './turn.ts';
 import { hasRootDocument } from './turn-rules.ts';
-import type { WriteResult } from './types.ts';
+import type { PutRequest, WriteResult } from './types.ts';
+import { openWriteMemory } from './write-memory.ts';
 
 export type StorageOptions = {
   /** holds repos/ and journal/, which are made when missing */
@@ -46,8 +51,8 @@ export type StorageOptions = {
   /** Unix milliseconds */
   now?: () => number;
   documentLimitBytes?: number;
-  /** for bodies, listings and folders kept in memory */
-  cacheBytes?: number;
+  /** for what is kept and queued, see memory-budget.ts; 256 MiB unless given */
+  memoryBytes?: number;
   segmentBytes?: number;
   /** idle repositories beyond so many are closed */
   maxOpen?: number;
@@ -55,12 +60,12 @@ export type StorageOptions = {
 };
 
 const DEFAULT_DOCUMENT_LIMIT = 1 << 30;
-const DEFAULT_CACHE_BYTES = 96 << 20;
-/** Below this nothing would be gained. */
-const MIN_CACHE_BYTES = 3 << 20;
+const DEFAULT_MEMORY_BYTES = 256 << 20;
 const DEFAULT_SEGMENT_BYTES = 16 << 20;
 /** With the newest segment and the spare one: at most 64 MiB of journal. */
 const WAITING_SEGMENTS = 2;
+/** Repositories looked at between two turns of the event loop: a segment may hold thousands. */
+const SETTLE_AT_ONCE = 64;
 const MAX_OPEN_FILES = 512;
 
 /** Opens the store; when this resolves, everything that was ever acknowledged stands in packs or will be served. */
@@ -73,15 +78,14 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   await syncFolder(options.dataFolder);
   const mark = setRunningMark(journalFolder);
 
-  const files = new OpenFiles(MAX_OPEN_FILES);
+  const shares = sharesOf(options.memoryBytes ?? DEFAULT_MEMORY_BYTES);
+  const files = new OpenFiles(MAX_OPEN_FILES, new HeldIndexes(shares.packIndexes));
   const recovered = await recover({
     ...{ journalFolder, repositoriesFolder, files, log, passing, host, now },
     isCopy: mark.isCopy,
   });
   const onDisk = takeStock(repositoriesFolder, index, mark, recovered.faults);
-  const cacheBytes = Math.max(options.cacheBytes ?? DEFAULT_CACHE_BYTES, MIN_CACHE_BYTES);
-  const treeBytes = Math.floor(cacheBytes / 3);
-  const trees = openTreeBudget(treeBytes);
+  const trees = openTreeBudget(shares.trees);
   const registry = openRegistry({
     ...{ repositoriesFolder, index, files, log, recovered, closed: trees.forget },
     ...(options.maxOpen === undefined ? {} : { maxOpen: options.maxOpen }),
@@ -107,6 +111,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     now,
     host,
     pendingBytes: 0,
+    pendingLimit: shares.pending,
     pendingCommits: 0,
     awake: 0,
     turns: 0,
@@ -115,10 +120,14 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     counters,
     trees,
     whenReady: (user, module) => reads.whenReady(user, module),
-    checkpointed: maintenance.consider,
+    checkpointed(repository) {
+      maintenance.consider(repository);
+      writes.retry();
+    },
   };
-  const listings = openListings(index, Math.floor(cacheBytes / 3));
-  const reads = openReads({ engine, registry, listings, cacheBytes: Math.floor(cacheBytes / 3) });
+  const writes = openWriteMemory(shares.writes, () => Math.max(0, engine.pendingBytes - shares.pending));
+  const listings = openListings(index, shares.listings);
+  const reads = openReads({ engine, registry, listings, cacheBytes: shares.bodies });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
   const threads = openSpoolThreads();
   const room = openDiskRoom(options.dataFolder);
@@ -129,13 +138,19 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
 
   /** Makes durable what holds a segment's turns: drained, then packs, indexes and refs synced. */
   async function settle(use: SegmentUse): Promise<void> {
+    const unsynced: Unsynced[] = [];
+    let looked = 0;
     for (const [key, packs] of use) {
+      if (looked++ % SETTLE_AT_ONCE === 0) await setImmediate();
       const [user, module] = splitKey(key);
       const repository = registry.get(user, module);
       if (repository && !isIdle(repository)) await job(repository, 'drain');
       const folder = repositoryFolder(repositoriesFolder, user, module);
-      if (!existsSync(folder)) continue;
-      await syncPacksAndMain(folder, packs);
+      if (existsSync(folder)) unsynced.push({ folder, packs });
+    }
+    await syncRepositories(repositoriesFolder, unsynced);
+    for (const { folder, packs } of unsynced) {
+      if (looked++ % SETTLE_AT_ONCE === 0) await setImmediate();
       for (const name of packs) discardSpooledPack(folder, name);
     }
   }
@@ -180,6 +195,31 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       : undefined;
   }
 
+  /** @param isOwned false: the account was removed meanwhile */
+  async function putBody(
+    path: DocumentPath,
+    { type, body: source, length, precondition, author, quotaBytes }: PutRequest,
+    isOwned: () => boolean,
+  ): Promise<WriteResult> {
+    const openSpool = () => {
+      if (!isOwned()) throw ownerRemoved();
+      return registry.ensure(path.user, moduleOf(path)).folder;
+    };
+    const body = await takeBody(source, length, documentLimit, openSpool, threads).catch((error) => {
+      throw isOwned() ? error : ownerRemoved(error);
+    });
+    if (!isOwned()) throw ownerRemoved();
+    let isKept = false;
+    try {
+      const result = await write(path, { precondition, author, quotaBytes, document: { type, body } });
+      isKept = result.kind === 'created' || result.kind === 'updated';
+      if (isKept && body.kind === 'inline') reads.keep(body.oid, body.bytes);
+      return result;
+    } finally {
+      if (!isKept && body.kind === 'spooled') discardSpool(body.spool);
+    }
+  }
+
   const storage: MeasuredStorage = {
     document: reads.document,
     body: reads.body,
@@ -188,28 +228,15 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
 
     async put(path, request) {
       checkNames(path);
-      const { type, precondition, author, quotaBytes } = request;
       room.check((request.length ?? 0) + engine.pendingBytes);
       const removals = removalsOf.get(path.user);
       const isOwned = () => removalsOf.get(path.user) === removals;
-      const openSpool = () => {
-        if (!isOwned()) throw ownerRemoved();
-        return registry.ensure(path.user, moduleOf(path)).folder;
-      };
-      const body = await takeBody(request.body, request.length, documentLimit, openSpool, threads).catch(
-        (error) => {
-          throw isOwned() ? error : ownerRemoved(error);
-        },
-      );
-      if (!isOwned()) throw ownerRemoved();
-      let isKept = false;
+      const wait = writes.enter(path.user, request.length);
+      if (wait) await wait;
       try {
-        const result = await write(path, { precondition, author, quotaBytes, document: { type, body } });
-        isKept = result.kind === 'created' || result.kind === 'updated';
-        if (isKept && body.kind === 'inline') reads.keep(body.oid, body.bytes);
-        return result;
+        return await putBody(path, request, isOwned);
       } finally {
-        if (!isKept && body.kind === 'spooled') discardSpool(body.spool);
+        writes.leave(path.user, request.length);
       }
     },
 
@@ -221,7 +248,13 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
           : { kind: 'stale', current: undefined };
       }
       room.check(engine.pendingBytes);
-      return write(path, { precondition, author, quotaBytes: undefined, document: undefined });
+      const wait = writes.enter(path.user, 0);
+      if (wait) await wait;
+      try {
+        return await write(path, { precondition, author, quotaBytes: undefined, document: undefined });
+      } finally {
+        writes.leave(path.user, 0);
+      }
     },
 
     usage: (user) => index.repositories.usage(user),
@@ -289,12 +322,17 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     measures() {
       const opened = [...registry.opened()];
       const { treeHits: hits, treeMisses: misses, ...counted } = counters;
-      const trees = { hits, misses, held: engine.trees.held(), limit: treeBytes };
+      const trees = { hits, misses, held: engine.trees.held(), limit: shares.trees };
       const { pendingBytes, pendingCommits } = engine;
       return {
         ...{ ...counted, pendingBytes, pendingCommits },
         caches: { bodies: reads.measures(), listings: listings.measures(), trees },
-        memory: { pending: { held: pendingBytes, limit: PENDING_LIMIT_BYTES } },
+        memory: {
+          pending: { held: pendingBytes, limit: shares.pending },
+          writes: { held: writes.held(), limit: shares.writes },
+          packIndexes: { held: files.indexes.held, limit: shares.packIndexes },
+        },
+        waitingWrites: writes.waiting(),
         openRepositories: opened.length,
         openFiles: files.openCount,
         packs: packsOf(opened),
@@ -317,40 +355,6 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     },
   };
   return storage;
-}
-
-/**
- * Compares the repositories on disk with the index's rows, by name, and clears up after a crash.
- * @returns those that the index has no commit of
- */
-function takeStock(
-  repositoriesFolder: string,
-  index: Index,
-  { wasKilled, isCopy }: RunningMark,
-  faults: ReadonlyMap<string, string>,
-): { user: string; module: string }[] {
-  const known = new Map(index.repositories.listAll().map((row) => [`${row.user}/${row.module}`, row.head]));
-  const unknown: { user: string; module: string }[] = [];
-  for (const { user, module, folder } of listRepositoryFolders(repositoriesFolder)) {
-    // what a faulty one's journal still needs is no leftover
-    if (wasKilled && !faults.has(`${user}/${module}`)) removeLeftovers(folder, isCopy);
-    if ((known.get(`${user}/${module}`) ?? null) !== null) continue;
-    index.repositories.ensure(user, module);
-    unknown.push({ user, module });
-  }
-  if (wasKilled) removeStaging(repositoriesFolder);
-  return unknown;
-}
-
-/** Repositories that were being made, and users that were being removed. */
-function removeStaging(repositoriesFolder: string): void {
-  for (const folder of [repositoriesFolder, ...userFolders(repositoriesFolder)]) clearStaging(folder);
-}
-
-function userFolders(repositoriesFolder: string): string[] {
-  return readdirSync(repositoriesFolder)
-    .filter((name) => !name.startsWith('.'))
-    .map((name) => join(repositoriesFolder, name));
 }
 
 function moduleOf(path: DocumentPath): string {

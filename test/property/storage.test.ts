@@ -32,7 +32,7 @@ const sequencesOfAUser = fc.array(anySequence, {
 });
 
 /** So little memory that bodies come from packs, and journal segments so small that they are settled all the time. */
-const SMALL = { cacheBytes: 60_000, segmentBytes: 128 << 10 };
+const SMALL = { memoryBytes: 60_000, segmentBytes: 128 << 10 };
 
 /** A clock that ticks when it is looked at, so that hardly two dates are the same. */
 function tickingClock(): () => number {
