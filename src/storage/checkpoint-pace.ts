@@ -17,6 +17,8 @@ const WHOLE_BYTES_PER_MS = 4096;
 const CALM_PACKS = 20;
 const GROWTH_PER_PACK = 4 / 3;
 const MAX_CROWDED_MS = 1000;
+/** What is written whole may be written again at once up to this size. */
+const LIGHT_TREE_BYTES = 64 << 10;
 
 /** What of a repository's state its interval depends on. */
 export type Waiting = {
@@ -29,8 +31,11 @@ export type Waiting = {
 export interface CheckpointPace {
   /** ms from a repository's first pending commit to its checkpoint */
   interval(waiting: Waiting): number;
-  /** whether a checkpoint may come before its time, for somebody who looks at once */
-  mayHurry(waiting: Waiting): boolean;
+  /**
+   * Whether a checkpoint may come before its time, for somebody who looks at once.
+   * @param sinceLastMs since the repository's last one
+   */
+  mayHurry(waiting: Waiting, sinceLastMs: number): boolean;
   /** a repository has its first pending commit */
   opened(): void;
   /** it has none any more; `tookMs`: what its checkpoint took */
@@ -40,15 +45,20 @@ export interface CheckpointPace {
 export function openCheckpointPace(): CheckpointPace {
   let waitingRepositories = 0;
   let costMs = 0.5;
+  function interval({ packs, wholeTreeBytes }: Waiting): number {
+    const forOthers = (waitingRepositories * costMs) / SHARE;
+    const forTrees = wholeTreeBytes / WHOLE_BYTES_PER_MS;
+    const calm = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, forOthers, forTrees));
+    if (packs <= CALM_PACKS) return calm;
+    return Math.min(MAX_CROWDED_MS, calm * GROWTH_PER_PACK ** (packs - CALM_PACKS));
+  }
+
   return {
-    interval({ packs, wholeTreeBytes }) {
-      const forOthers = (waitingRepositories * costMs) / SHARE;
-      const forTrees = wholeTreeBytes / WHOLE_BYTES_PER_MS;
-      const interval = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, forOthers, forTrees));
-      if (packs <= CALM_PACKS) return interval;
-      return Math.min(MAX_CROWDED_MS, interval * GROWTH_PER_PACK ** (packs - CALM_PACKS));
+    interval,
+    mayHurry(waiting, sinceLastMs) {
+      if (waiting.packs > CALM_PACKS) return false;
+      return waiting.wholeTreeBytes <= LIGHT_TREE_BYTES || sinceLastMs >= interval(waiting);
     },
-    mayHurry: ({ packs }) => packs <= CALM_PACKS,
     opened() {
       waitingRepositories++;
     },

@@ -190,7 +190,8 @@ async function runTurn(engine: Engine, repository: OpenRepository): Promise<void
       leaveGate();
     }
     const isAlone = wasQuiet && repository.jobs.length === 0 && engine.turns === 1;
-    const isQuiet = isAlone && engine.pace.mayHurry(waitingIn(repository));
+    const sinceLastMs = performance.now() - repository.freeUntil;
+    const isQuiet = isAlone && engine.pace.mayHurry(waitingIn(repository), sinceLastMs);
     const sealed = isQuiet ? sealQuietly(engine, repository) : undefined;
     if (sealed) await Promise.race([sealed, pause(QUIET_WAIT_MS)]);
     answer(engine, jobs, results);
