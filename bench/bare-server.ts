@@ -3,7 +3,7 @@
 // Started as a process by sides/bare.ts: node bare-server.ts PORT ANSWERS-FILE
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { LARGE_BYTES, type RecordedAnswer, type RecordedAnswers } from './recorded-answers.ts';
+import { largeBytes, type RecordedAnswer, type RecordedAnswers } from './recorded-answers.ts';
 import { MODULES } from './sides/side.ts';
 
 type Ready = { status: number; headers: string[]; body: Buffer };
@@ -33,7 +33,8 @@ createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
 function answerRead(request: IncomingMessage, response: ServerResponse): void {
   const path = request.url ?? '';
   const unchanged = request.headers['if-none-match'] !== undefined;
-  if (path.endsWith('/large')) sendLarge(response);
+  const bytes = largeBytes(path);
+  if (bytes !== undefined) sendLarge(response, bytes);
   else if (path.endsWith('/')) send(response, unchanged ? answers.listingUnchanged : listingOf(path));
   else send(response, unchanged ? answers.documentUnchanged : answers.document);
 }
@@ -47,9 +48,9 @@ function send(response: ServerResponse, answer: Ready): void {
   response.end(answer.body.length > 0 ? answer.body : undefined);
 }
 
-async function sendLarge(response: ServerResponse): Promise<void> {
-  response.writeHead(200, { 'Content-Length': LARGE_BYTES, 'Content-Type': 'application/octet-stream' });
-  for (let sent = 0; sent < LARGE_BYTES && !response.destroyed; sent += large.length) {
+async function sendLarge(response: ServerResponse, bytes: number): Promise<void> {
+  response.writeHead(200, { 'Content-Length': bytes, 'Content-Type': 'application/octet-stream' });
+  for (let sent = 0; sent < bytes && !response.destroyed; sent += large.length) {
     if (!response.write(large)) await new Promise((resolve) => response.once('drain', resolve));
   }
   response.end();

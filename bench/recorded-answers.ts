@@ -4,8 +4,16 @@ import { DOCUMENT_BYTES, DOCUMENT_TYPE, documentName, makeDocument } from './doc
 import { type Answer, Connection, headerOf } from './http-connection.ts';
 import type { Target } from './load-job.ts';
 
-export const LARGE_BYTES = 100 * 2 ** 20;
-export const LARGE_NAME = 'large';
+/** The name of a large document tells its size, so that the bare server knows it. */
+export function largeName(mebibytes: number): string {
+  return `large-${mebibytes}`;
+}
+
+/** The bytes of the large document at the end of `path`; undefined: there is none. */
+export function largeBytes(path: string): number | undefined {
+  const mebibytes = /\/large-(\d+)$/.exec(path)?.[1];
+  return mebibytes === undefined ? undefined : Number(mebibytes) * 2 ** 20;
+}
 
 export type RecordedAnswer = { status: number; headers: [string, string][]; body: string /* base64 */ };
 export type RecordedAnswers = {

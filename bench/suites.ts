@@ -7,12 +7,14 @@ import { goals as engineGoals, engineSuite } from './suites/engine.ts';
 import { goals as gitGoals, gitSuite } from './suites/git.ts';
 import { goals as growthGoals, growthSuite } from './suites/growth.ts';
 import { goals as httpGoals, httpSuite } from './suites/http.ts';
+import { goals as largeGoals, largeSuite } from './suites/large.ts';
 import { goals as startupGoals, startupSuite } from './suites/startup.ts';
 
 export const SUITES: readonly { suite: Suite; goals: readonly Goal[] }[] = [
   { suite: httpSuite, goals: httpGoals },
   { suite: engineSuite, goals: engineGoals },
   { suite: growthSuite, goals: growthGoals },
+  { suite: largeSuite, goals: largeGoals },
   { suite: gitSuite, goals: gitGoals },
   { suite: startupSuite, goals: startupGoals },
   { suite: backgroundSuite, goals: backgroundGoals },
