@@ -111,3 +111,24 @@ test('one that is closed says so, keeps no folders, and is told of; found again 
   assert.notEqual(again, first);
   assert.deepEqual([again.isClosed, again.row], [false, first.row]);
 });
+
+test('one that stands where its rows do is opened as it is; one that was moved or changed is looked at', async () => {
+  const at = repositoryFolder(folder, 'alice', 'notes');
+  createRepository(at);
+  const head = await importCommits(at, [{ time: 1, changes: [] }]);
+  const { id } = index.repositories.ensure('alice', 'notes');
+  index.apply([{ repository: id, head, folders: [], documents: [] }]);
+  assert.deepEqual(
+    [registry.find('alice', 'notes')?.head, registry.find('alice', 'notes')?.indexed],
+    [head, head],
+  );
+  registry = open(3);
+  const pushed = await importCommits(at, [{ time: 2, changes: [] }]);
+  assert.deepEqual(
+    [registry.find('alice', 'notes')?.head, registry.find('alice', 'notes')?.indexed],
+    [pushed, head],
+  );
+  registry = open(3);
+  writeFileSync(join(at, 'shallow'), `${head}\n`);
+  assert.throws(() => registry.find('alice', 'notes'), { code: 'not-ready' });
+});

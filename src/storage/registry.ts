@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import type { Index } from '../db/open-index.ts';
 import { GitsteadError } from '../errors.ts';
+import type { Oid } from '../git/object-id.ts';
 import { ObjectStore, type OpenFiles } from '../git/object-store.ts';
 import { hasRefs, MAIN, readRef, refStamp } from '../git/refs.ts';
 import { checkRepository, createRepository } from '../git/repository.ts';
@@ -56,13 +57,9 @@ export function openRegistry(options: RegistryOptions): Registry {
       return known;
     }
     refuseFaulty(key);
-    const folder = repositoryFolder(repositoriesFolder, user, module);
-    if (!isThere(folder)) {
-      if ((index.repositories.find(user, module)?.head ?? null) === null) return undefined;
-      throw noteFault(key, new GitsteadError('not-ready', 'the repository is gone'));
-    }
     try {
-      const repository = openOne(user, module, folder);
+      const repository = openOne(user, module, repositoryFolder(repositoriesFolder, user, module));
+      if (!repository) return undefined;
       open.set(key, repository);
       closeIdle(repository);
       return repository;
@@ -71,16 +68,33 @@ export function openRegistry(options: RegistryOptions): Registry {
     }
   }
 
-  function openOne(user: string, module: string, folder: string): OpenRepository {
+  function openOne(user: string, module: string, folder: string): OpenRepository | undefined {
+    const indexed = index.repositories.find(user, module)?.head ?? null;
+    if (indexed === null && !isThere(folder)) return undefined;
+    // in this order: a push in between shows as one that is to be read in
+    const stamp = refStamp(folder, MAIN);
+    const head = indexed === null ? null : (readRef(folder, MAIN) ?? null);
+    // rows come only from repositories that were checked: one that stands where its rows do is spared some ten system calls
+    if (head !== null && head === indexed) return opened(user, module, folder, head, stamp);
+    if (!isThere(folder)) throw new GitsteadError('not-ready', 'the repository is gone');
     checkRepository(folder);
-    const head = readRef(folder, MAIN) ?? null;
+    return opened(user, module, folder, readRef(folder, MAIN) ?? null, stamp);
+  }
+
+  function opened(
+    user: string,
+    module: string,
+    folder: string,
+    head: Oid | null,
+    stamp: string,
+  ): OpenRepository {
     const row = index.repositories.ensure(user, module);
     const store = new ObjectStore(folder, files);
     // without an index, packs that no ref reaches tell of a branch that is gone
     if (head === null && (row.head !== null || (store.packs().length > 0 && !hasRefs(folder)))) {
       throw new GitsteadError('not-ready', 'the branch main is gone');
     }
-    return repositoryState(row, folder, store, head, refStamp(folder, MAIN));
+    return repositoryState(row, folder, store, head, stamp);
   }
 
   function refuseFaulty(key: string): void {
