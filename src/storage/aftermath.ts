@@ -6,14 +6,16 @@ import { syncPacksAndMain } from './checkpoint.ts';
 import type { TurnRecord } from './journal-format.ts';
 import { noteRemoval, removeSegments } from './left-journal.ts';
 import type { Passing } from './stop-points.ts';
+import { syncRepositories, type Unsynced } from './sync-repositories.ts';
 
 const TRY_AGAIN_MS = 2000;
 
 /** A repository that was brought up to date, and the packs that must be synced. */
-export type Written = { folder: string; packs: ReadonlySet<string> };
+export type Written = Unsynced;
 
 export type AftermathOptions = {
   journalFolder: string;
+  repositoriesFolder: string;
   /** the segments, with what goes with them */
   files: readonly string[];
   /** above all that stands in them */
@@ -61,7 +63,7 @@ export function openAftermath(options: AftermathOptions): Aftermath {
 
   async function syncWritten(): Promise<boolean> {
     try {
-      for (const { folder, packs } of options.written) await syncPacksAndMain(folder, packs);
+      await syncRepositories(options.repositoriesFolder, options.written);
     } catch (error) {
       log.error({ err: error }, 'what was recovered cannot be synced; its journal is kept');
       return false;

@@ -65,6 +65,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   }
   const aftermath = openAftermath({
     journalFolder,
+    repositoriesFolder: options.repositoriesFolder,
     files: contents.files,
     nextSequence,
     written,
