@@ -120,3 +120,19 @@ test('the next version of a folder is a delta of the one before in the same pack
   const last = writeFolder(folder, other);
   assert.deepEqual(other.read(last)?.body, folder.tree.body());
 });
+
+test('after a long chain of deltas a large tree is told by the whole one, and read back right', () => {
+  const blobOf = (text: string) => hashObject('blob', Buffer.from(text));
+  const folder = loadFolder(() => undefined, undefined, rootRow());
+  const pack = new PackBuilder();
+  for (let each = 0; each < 200; each++) folder.tree.set(`document-${each}`, 'blob', blobOf(`${each}`));
+  writeFolder(folder, pack);
+  const wholeBytes = pack.length;
+  for (let version = 0; version < 300; version++) {
+    folder.tree.set(`document-${version % 20}`, 'blob', blobOf(`version ${version}`));
+    const oid = writeFolder(folder, pack);
+    assert.deepEqual(pack.read(oid), { kind: 'tree', body: folder.tree.body() });
+  }
+  // 300 changes of 20 bytes, and every 51st version 20 of them: none is whole
+  assert.ok(pack.length < wholeBytes + 300 * 60 + 6 * 20 * 40, `${pack.length} of ${wholeBytes}`);
+});

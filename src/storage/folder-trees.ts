@@ -131,7 +131,9 @@ export function loadedBytes(folder: Folder, limit: number): number {
 }
 
 /** Larger trees are told by the whole one in their pack when a chain of deltas has become too long. */
-const ANCHOR_ABOVE_BYTES = 8 << 10;
+const ANCHOR_ABOVE_BYTES = 2 << 10;
+/** of the whole tree's length, above which a delta is not worth its chain */
+const WORTH_IT = 0.75;
 
 /** Adds the folder's current tree to the pack, as a delta of the version before where that stands in the same pack. */
 export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
@@ -140,8 +142,8 @@ export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
   const edit = tree.takeSplices();
   if (!pack.has(oid)) {
     const isTold =
-      addAsDelta(pack, oid, folder.written, edit) ||
-      (folder.whole !== undefined && addAsDelta(pack, oid, folder.whole, tree.splicesSinceAnchor()));
+      addAsDelta(pack, tree, folder.written, edit) ||
+      (folder.whole !== undefined && addAsDelta(pack, tree, folder.whole, tree.splicesSinceAnchor()));
     if (!isTold) {
       pack.addBody(oid, 'tree', tree.body());
       folder.whole = tree.length > ANCHOR_ABOVE_BYTES ? oid : undefined;
@@ -152,9 +154,18 @@ export function writeFolder(folder: Folder, pack: PackBuilder): Oid {
   return oid;
 }
 
-/** @returns false when it cannot be told so: the base is not in the pack, the chain is too long, or git would refuse it: a delta of so few bytes that it can only tell of nothing */
-function addAsDelta(pack: PackBuilder, oid: Oid, base: Oid | undefined, edit: Told | undefined): boolean {
+/**
+ * @returns false when it cannot be told so (the base is not in the pack, the chain is too long), when that saves little, or
+ * when git would refuse it: a delta of so few bytes that it can only tell of nothing
+ */
+function addAsDelta(
+  pack: PackBuilder,
+  tree: EditableTree,
+  base: Oid | undefined,
+  edit: Told | undefined,
+): boolean {
   if (base === undefined || !pack.has(base)) return false;
-  if (oid === EMPTY_TREE || edit === undefined || edit.baseLength === 0) return false;
-  return pack.addDelta(oid, base, encodeSpliceDelta(edit.baseLength, edit.splices));
+  if (tree.length === 0 || edit === undefined || edit.baseLength === 0) return false;
+  const delta = encodeSpliceDelta(edit.baseLength, edit.splices);
+  return delta.length < WORTH_IT * tree.length && pack.addDelta(tree.hash(), base, delta);
 }
