@@ -27,6 +27,8 @@ export type SoakPeriod = {
 /** Each connection keeps so many documents of its own in each folder; what goes beyond is deleted. */
 const DOCUMENTS_EACH = 50;
 const PAUSE_MS = 6;
+/** The load outlasts its last period, which is told in full. */
+const BEYOND_MS = 500;
 const LARGE_BYTES = (1 << 20) + 1;
 const LARGE_EVERY_MS = 2000;
 const LARGE_NAMES = 3;
@@ -40,11 +42,10 @@ type Request = { method: string; path: string; more?: string; body?: string; exp
 let tally: Tally = { latencies: [], errors: 0, firstError: undefined };
 
 const job = JSON.parse(await text(process.stdin)) as SoakJob;
-const until = performance.now() + job.seconds * 1000;
+const until = performance.now() + job.seconds * 1000 + BEYOND_MS;
 const report = setInterval(tell, job.periodSeconds * 1000);
 await Promise.all([...Array.from({ length: job.connections }, (_, seed) => drive(seed)), driveLarge()]);
 clearInterval(report);
-tell();
 
 function tell(): void {
   const { latencies, errors, firstError } = tally;

@@ -12,7 +12,7 @@ import { type GrowthServer, measureLoop, openGrowthServer, pauseFor } from './gr
 const OURS = 'gitstead';
 const MODULE = 'bench';
 const DOCUMENTS = 100;
-const LOAD_SECONDS = 1.5;
+const LOAD_SECONDS = { small: 1.5, large: 3 };
 /** The load goes on meanwhile: nothing is settled in peace. */
 const KILL_BEFORE_END_MS = 200;
 const LARGE_BYTES = 900_000;
@@ -31,8 +31,8 @@ export async function measureKills(rounds: number): Promise<RowResult[]> {
   const server = await openGrowthServer('startup');
   await makeModules(server, [MODULE], DOCUMENTS);
   for (let round = 0; round < rounds; round += 1) {
-    await measureKill(server, small, smallJournal, writeSmall);
-    await measureKill(server, full, fullJournal, writeLarge);
+    await measureKill(server, small, smallJournal, 'small');
+    await measureKill(server, full, fullJournal, 'large');
   }
   await server.stop();
   removeFolder(server.folder);
@@ -43,31 +43,34 @@ async function measureKill(
   server: GrowthServer,
   time: RowResult,
   journal: RowResult,
-  write: (server: GrowthServer) => Promise<unknown>,
+  what: 'small' | 'large',
 ): Promise<void> {
-  const load = write(server).catch(() => {}); // it ends with the server
-  await pauseFor(LOAD_SECONDS * 1000 - KILL_BEFORE_END_MS);
+  const seconds = LOAD_SECONDS[what];
+  const load = (what === 'small' ? writeSmall : writeLarge)(server, seconds).catch(() => {}); // it ends with the server
+  await pauseFor(seconds * 1000 - KILL_BEFORE_END_MS);
   await server.kill();
   await load;
   await addRound(journal, OURS, async () => ({ value: journalBytes(server) / MIB }));
   await addRound(time, OURS, async () => ({ value: await server.start() }));
 }
 
-function writeSmall(server: GrowthServer): Promise<unknown> {
+function writeSmall(server: GrowthServer, seconds: number): Promise<unknown> {
   const targets = Array.from({ length: HISTORY_WRITERS }, () => server.target(MODULE));
   const loop = { method: 'PUT', targets, documents: DOCUMENTS, warmupSeconds: 0 } as const;
-  return measureLoop(server, { ...loop, seconds: LOAD_SECONDS });
+  return measureLoop(server, { ...loop, seconds });
 }
 
 /** Just below what would be put aside as a pack of its own: all of it goes through the journal. */
-function writeLarge(server: GrowthServer): Promise<unknown> {
+function writeLarge(server: GrowthServer, seconds: number): Promise<unknown> {
   const { folder, authorization } = server.target(MODULE);
-  const until = performance.now() + LOAD_SECONDS * 1000;
+  const until = performance.now() + seconds * 1000;
   const write = async (_: unknown, writer: number) => {
+    const body = randomBytes(LARGE_BYTES);
     for (let count = 0; performance.now() < until; count += 1) {
       const url = `http://127.0.0.1:${server.port}${folder}large-${writer}-${documentName(count)}`;
+      body.writeUInt32BE(count); // another document each time
       const headers = { authorization, 'content-type': 'application/octet-stream' };
-      const answer = await fetch(url, { method: 'PUT', headers, body: randomBytes(LARGE_BYTES) });
+      const answer = await fetch(url, { method: 'PUT', headers, body });
       await answer.arrayBuffer();
     }
   };
