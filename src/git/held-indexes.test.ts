@@ -55,6 +55,21 @@ test('an index that is larger than its share is asked where it lies', () => {
   assert.equal(indexes.held, 0);
 });
 
+test('an index of some size is read into memory once it was asked often', () => {
+  const indexes = new HeldIndexes(1 << 20);
+  const { gitDir, blobs } = makePack('middle', 3000);
+  const store = new ObjectStore(gitDir, new OpenFiles(8, indexes));
+  const read = (count: number) => {
+    for (const [oid, text] of [...blobs].slice(0, count))
+      assert.equal(store.read(oid)?.body.toString(), text);
+  };
+  read(2);
+  assert.equal(indexes.held, 0);
+  read(20);
+  assert.ok(indexes.held > 64 << 10);
+  store.close();
+});
+
 test('an index that is asked outlives those that are not', () => {
   const indexes = new HeldIndexes(100);
   const forgotten: string[] = [];

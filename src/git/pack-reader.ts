@@ -21,6 +21,9 @@ export const PACK_TRAILER_BYTES = 20;
 
 /** Small entries are read in one call; larger ones need a second. */
 const WINDOW_BYTES = 4096;
+/** A smaller index is read into memory at the first question; to read so much more takes as long as a question on disk. */
+const READ_AT_ONCE_BYTES = 64 << 10;
+const ASK_BYTES = 16 << 10;
 /** Git makes no chain longer than 4,095. */
 const MAX_CHAIN = 4096;
 const MAX_BODY_BYTES = 1 << 30;
@@ -43,9 +46,10 @@ export class PackReader implements IndexHolder {
   readonly #file: HeldFile;
   wasAsked = false;
   #index: PackIndex | undefined;
-  /** one that is asked where it lies, and its file */
-  #largeIndex: IndexLookUp | undefined;
+  /** asked where it lies, its file, and how often it still will be */
+  #indexOnDisk: IndexLookUp | undefined;
   #indexFile: HeldFile | undefined;
+  #asksOnDisk = 0;
   #isChecked = false;
 
   /** @param index the bytes of the pack's index where they are at hand; else they are read when needed */
@@ -82,18 +86,31 @@ export class PackReader implements IndexHolder {
     return index;
   }
 
-  /** The index for look-ups: in memory, or where it lies when it is large. */
+  /** The index for look-ups: in memory, or where it lies while it is asked less often than reading it would be worth. */
   #lookUp(): IndexLookUp {
     this.wasAsked = true;
-    return this.#index ?? this.#largeIndex ?? this.#openIndex();
+    if (this.#index) return this.#index;
+    if (this.#indexOnDisk && this.#asksOnDisk-- > 0) return this.#indexOnDisk;
+    return this.#openIndex();
   }
 
   #openIndex(): IndexLookUp {
     const path = `${this.#path}.idx`;
-    if (statSync(path).size <= this.#files.indexes.largest) return this.#readIndex();
+    const { size } = statSync(path);
+    const isWorthReading = this.#indexOnDisk !== undefined || size <= READ_AT_ONCE_BYTES;
+    const mayStay = size <= this.#files.indexes.largest;
+    this.#leaveIndexOnDisk();
+    if (isWorthReading && mayStay) return this.#readIndex();
+    this.#asksOnDisk = mayStay ? Math.ceil(size / ASK_BYTES) : Number.POSITIVE_INFINITY;
     this.#indexFile = this.#files.hold(path);
-    this.#largeIndex = openIndexFile(this.#files, this.#indexFile);
-    return this.#largeIndex;
+    this.#indexOnDisk = openIndexFile(this.#files, this.#indexFile);
+    return this.#indexOnDisk;
+  }
+
+  #leaveIndexOnDisk(): void {
+    if (this.#indexFile) this.#files.drop(this.#indexFile);
+    this.#indexFile = undefined;
+    this.#indexOnDisk = undefined;
   }
 
   /** Where the object's entry begins; undefined when it is not in this pack. */
@@ -155,10 +172,9 @@ export class PackReader implements IndexHolder {
   /** Gives the descriptor back; streams that are under way come to their ends. */
   close(): void {
     this.#files.drop(this.#file);
-    if (this.#indexFile) this.#files.drop(this.#indexFile);
+    this.#leaveIndexOnDisk();
     this.#files.indexes.drop(this);
     this.#index = undefined;
-    this.#largeIndex = undefined;
   }
 
   /** The beginning of an entry (and what follows it), in the window: good until the next look. */
