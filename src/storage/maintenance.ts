@@ -8,8 +8,11 @@ import type { Counters } from './measures.ts';
 import type { MergeNews, MergeOrder, MergeThreadData } from './merge-worker.ts';
 import type { OpenRepository } from './open-repository.ts';
 
-/** Fewer packs than this are not worth a look. */
-const LOOK_ABOVE_PACKS = 15;
+/** Of a repository that is written to, so many packs are left alone. */
+const BUSY_ABOVE_PACKS = 15;
+/** When nobody has written for so long, fewer packs are worth it: whoever clones reads each. */
+const QUIET_AFTER_MS = 10_000;
+const QUIET_AT_PACKS = 6;
 /** A repository whose packs could not be merged (a damaged one, a full disk) is left alone for so long. */
 const MERGE_AGAIN_MS = 10 * 60_000;
 
@@ -20,8 +23,12 @@ export interface Maintenance {
   close(): Promise<void>;
 }
 
-export function openMaintenance(log: Log, counters: Counters): Maintenance {
-  const waiting = new Set<OpenRepository>();
+export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUIET_AFTER_MS): Maintenance {
+  /** with the number of packs from which on it is worth it */
+  const waiting = new Map<OpenRepository, number>();
+  /** those that were written to, with the time of their last checkpoint */
+  const written = new Map<OpenRepository, number>();
+  let timer: NodeJS.Timeout | undefined;
   const notBefore = new WeakMap<OpenRepository, number>();
   let worker: Worker | undefined;
   let running: Promise<void> | undefined;
@@ -29,11 +36,12 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
   let isClosing = false;
 
   async function run(): Promise<void> {
-    for (const repository of waiting) {
+    for (const [repository, atLeast] of waiting) {
       waiting.delete(repository);
       if (isClosing) return;
+      if (repository.isClosed) continue;
       try {
-        await mergeOnce(repository);
+        await mergeOnce(repository, atLeast);
       } catch (error) {
         const { user, module } = repository;
         counters.mergesFailed++;
@@ -43,8 +51,8 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
     }
   }
 
-  async function mergeOnce(repository: OpenRepository): Promise<void> {
-    const names = choosePacks(mergeablePacks(repository.folder));
+  async function mergeOnce(repository: OpenRepository, atLeast: number): Promise<void> {
+    const names = choosePacks(mergeablePacks(repository.folder), atLeast);
     if (!names) return;
     worker ??= startWorker({ givenUp }, () => {
       worker = undefined;
@@ -55,17 +63,40 @@ export function openMaintenance(log: Log, counters: Counters): Maintenance {
     repository.store.rescan();
   }
 
+  /** @param abovePacks with no more than these it is let be */
+  function mergeLater(repository: OpenRepository, abovePacks: number): void {
+    if (isClosing || repository.isClosed || repository.store.packCount <= abovePacks) return;
+    if (performance.now() < (notBefore.get(repository) ?? 0)) return;
+    waiting.set(repository, Math.min(abovePacks, waiting.get(repository) ?? abovePacks));
+    running ??= run().finally(() => {
+      running = undefined;
+    });
+  }
+
+  function lookForQuiet(): void {
+    timer = undefined;
+    const before = performance.now() - quietAfterMs;
+    for (const [repository, at] of written) {
+      if (at > before) continue;
+      written.delete(repository);
+      mergeLater(repository, QUIET_AT_PACKS);
+    }
+    if (written.size > 0) startTimer();
+  }
+
+  function startTimer(): void {
+    timer ??= setTimeout(lookForQuiet, quietAfterMs).unref();
+  }
+
   return {
     consider(repository) {
-      if (isClosing || repository.store.packCount <= LOOK_ABOVE_PACKS) return;
-      if (performance.now() < (notBefore.get(repository) ?? 0)) return;
-      waiting.add(repository);
-      running ??= run().finally(() => {
-        running = undefined;
-      });
+      written.set(repository, performance.now());
+      startTimer();
+      mergeLater(repository, BUSY_ABOVE_PACKS);
     },
     async close() {
       isClosing = true;
+      clearTimeout(timer);
       Atomics.store(givenUp, 0, 1);
       await running;
       await worker?.terminate();

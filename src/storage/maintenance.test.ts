@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { mergeablePacks } from '../git/merge-packs.ts';
+import { hashObject } from '../git/object-id.ts';
+import { ObjectStore, OpenFiles } from '../git/object-store.ts';
+import { PackBuilder } from '../git/pack-builder.ts';
+import { dropKeep, placePack } from '../git/pack-files.ts';
+import { createRepository } from '../git/repository.ts';
+import { openLog } from '../log.ts';
+import { openMaintenance } from './maintenance.ts';
+import { openCounters } from './measures.ts';
+import { repositoryState } from './open-repository.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'gitstead-maintenance-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+let made = 0;
+
+function repositoryOfPacks(count: number) {
+  const folder = join(root, `${++made}.git`);
+  createRepository(folder);
+  for (let each = 0; each < count; each++) {
+    const builder = new PackBuilder();
+    const body = Buffer.from(`document ${each}`);
+    builder.addBody(hashObject('blob', body), 'blob', body);
+    const { pack, index, checksum } = builder.finish();
+    placePack(folder, `pack-${checksum}`, pack, index);
+    dropKeep(folder, `pack-${checksum}`);
+  }
+  const store = new ObjectStore(folder, new OpenFiles(4));
+  store.packs();
+  const row = { id: 1, user: 'alice', module: 'notes', head: null, documents: 0, bytes: 0 };
+  return { folder, repository: repositoryState(row, folder, store, null, '') };
+}
+
+async function untilPacks(folder: string, count: number): Promise<void> {
+  for (let waits = 0; waits < 2000 && mergeablePacks(folder).length !== count; waits++) await pause(5);
+  assert.equal(mergeablePacks(folder).length, count);
+}
+
+test('a busy repository has its packs merged when they are many, a quiet one also when they are some', async () => {
+  const maintenance = openMaintenance(openLog('silent'), openCounters(), 20);
+  const [many, some, few] = [repositoryOfPacks(16), repositoryOfPacks(7), repositoryOfPacks(6)];
+  for (const { repository } of [many, some, few]) maintenance.consider(repository);
+  await untilPacks(many.folder, 1);
+  await untilPacks(some.folder, 1);
+  assert.equal(mergeablePacks(few.folder).length, 6);
+  assert.equal(some.repository.store.packCount, 1);
+  await maintenance.close();
+});
+
+test('once closed it merges nothing', async () => {
+  const maintenance = openMaintenance(openLog('silent'), openCounters(), 1);
+  const { folder, repository } = repositoryOfPacks(16);
+  await maintenance.close();
+  maintenance.consider(repository);
+  await pause(50);
+  assert.equal(mergeablePacks(folder).length, 16);
+});
