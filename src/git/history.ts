@@ -46,19 +46,6 @@ export function isAncestor(read: Read, a: Oid, b: Oid): boolean {
   return false;
 }
 
-/**
- * The commits that `to` has and `known` has not, newest first: what a push brought. None is ever left out; where a commit
- * is older than its parents, by its clock, some that were known may be among them.
- * @throws GitsteadError `corrupt` when a commit is missing or is none
- */
-export function newCommits(read: Read, known: Oid | undefined, to: Oid): WalkedCommit[] {
-  if (known === undefined) return [...walkCommits(read, to)];
-  if (known === to) return [];
-  const painting = new Painting(read, known, to);
-  while (painting.isUnsettled || painting.canReachNew) painting.step();
-  return [...walkCommits(read, to, (oid) => (painting.sideOf(oid) & FROM_OLD) !== 0)];
-}
-
 const FROM_OLD = 1;
 const FROM_NEW = 2;
 const BOTH = FROM_OLD | FROM_NEW;
@@ -75,7 +62,6 @@ class Painting {
   readonly #queued = new Map<Oid, number>();
   /** commits in the queue that do not bear both marks */
   #unsettled = 0;
-  #oldestNew = Number.POSITIVE_INFINITY;
 
   constructor(read: Read, old: Oid, fresh: Oid) {
     this.#read = read;
@@ -86,11 +72,6 @@ class Painting {
   /** Whether marks can still come together: false once everything that is left was reached from both heads. */
   get isUnsettled(): boolean {
     return this.#unsettled > 0;
-  }
-
-  /** Whether, by the clocks, a commit that seems to be new can still turn out to be reached from the old head. */
-  get canReachNew(): boolean {
-    return this.#queue.latestTime >= this.#oldestNew;
   }
 
   sideOf(oid: Oid): number {
@@ -104,7 +85,6 @@ class Painting {
     if (this.#queued.get(next.oid) !== BOTH) this.#unsettled--;
     this.#queued.delete(next.oid);
     const side = this.sideOf(next.oid);
-    if (side === FROM_NEW) this.#oldestNew = Math.min(this.#oldestNew, next.commit.committer.time);
     for (const parent of next.commit.parents) this.#mark(parent, side);
   }
 
@@ -130,11 +110,6 @@ function readCommit(read: Read, oid: Oid): Commit {
 class CommitQueue {
   readonly #heap: (WalkedCommit & { order: number })[] = [];
   #pushed = 0;
-
-  /** of the commit that comes first; -Infinity when there is none */
-  get latestTime(): number {
-    return this.#heap[0]?.commit.committer.time ?? Number.NEGATIVE_INFINITY;
-  }
 
   push(entry: WalkedCommit): void {
     const heap = this.#heap;
