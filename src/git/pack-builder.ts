@@ -35,7 +35,7 @@ const PACK_VERSION = 2;
 const CHECKSUM_BYTES = 20;
 const INITIAL_BYTES = 8 * 1024;
 /** From here on a pack that is full grows by a quarter instead of to its double. */
-const LARGE_BYTES = 1 << 20;
+const LARGE_BYTES = 256 << 10;
 /** Longer chains make reads slow; git's own limit for what it packs. */
 const MAX_CHAIN = 50;
 /** A larger tree is mostly object ids, which do not shrink, and becomes the base of deltas anyway. */

@@ -18,10 +18,10 @@ const SHARES = {
   packIndexes: 5,
   /** tokens that were shown last, and what they allow */
   tokens: 1,
-  /** packs in memory: acknowledged commits that are not in a file yet */
-  pending: 8,
+  /** packs in memory: acknowledged commits that are not in a file yet; there is room in it for all that `writes` become */
+  pending: 10,
   /** bodies that arrive or wait for their turn; a write for which there is no room waits, and then gets 503 */
-  writes: 10,
+  writes: 8,
 } as const;
 const WHOLE = 64;
 /** With less, a body of 1 MiB would have no room beside its deflated self. */

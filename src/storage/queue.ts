@@ -14,16 +14,14 @@ import type { GroupCommit } from './group-commit.ts';
 import type { Counters } from './measures.ts';
 import { mergeForeignHead } from './merge-heads.ts';
 import { hasPending, type Job, type OpenRepository, openPack, readObject } from './open-repository.ts';
+import type { Pending } from './pending.ts';
 import type { RootGates } from './root-gate.ts';
 import type { Passing } from './stop-points.ts';
 import type { TreeBudget } from './tree-budget.ts';
 import { type Turn, takeTurn } from './turn.ts';
 import { type OutsideRules, outsideRules } from './turn-rules.ts';
 
-/** A pack of this size is sealed at the turn's end, whatever its age; of a small budget it is half. */
-const CHECKPOINT_ABOVE_BYTES = 16 << 20;
 const MAX_TURN_WRITES = 512;
-const MAX_TURN_BYTES = 8 << 20;
 const CHECKPOINT_AGAIN_MS = 250;
 /** The quiet-time rule: no write was answered for so long, and none is under way. */
 const QUIET_AFTER_MS = 5;
@@ -38,11 +36,8 @@ export type Engine = {
   passing: Passing;
   now: () => number;
   host: string;
-  /** bytes of all open packs, and the commits in them */
-  pendingBytes: number;
-  /** for all open packs; above half of it every repository seals its pack before it takes another turn */
-  pendingLimit: number;
-  pendingCommits: number;
+  /** packs in memory, of all repositories */
+  pending: Pending;
   /** repositories whose queue has something to do */
   awake: number;
   /** turns under way in all repositories */
@@ -134,8 +129,7 @@ function isDue(engine: Engine, repository: OpenRepository): boolean {
   if (pack?.since === undefined) return false;
   return (
     performance.now() - pack.since >= engine.pace.interval(waitingIn(repository)) ||
-    pack.builder.length > Math.min(CHECKPOINT_ABOVE_BYTES, engine.pendingLimit / 2) ||
-    engine.pendingBytes > engine.pendingLimit / 2 ||
+    engine.pending.isDue(pack) ||
     engine.commits.isFull()
   );
 }
@@ -152,10 +146,7 @@ async function seal(engine: Engine, repository: OpenRepository): Promise<void> {
   try {
     if (!(await checkpoint(repository, engine.passing))) await mergeForeignHead(engine, repository);
   } finally {
-    if (pack && repository.pack !== pack) {
-      engine.pendingBytes -= pack.bytes;
-      engine.pendingCommits -= pack.commits;
-    }
+    if (pack && repository.pack !== pack) engine.pending.remove(repository, pack);
   }
   if (wasPending) {
     const tookMs = performance.now() - start;
@@ -171,7 +162,7 @@ async function runTurn(engine: Engine, repository: OpenRepository): Promise<void
   engine.turns++;
   try {
     await beginTurn(engine, repository);
-    const jobs = takeJobs(repository, Math.min(MAX_TURN_BYTES, engine.pendingLimit / 4));
+    const jobs = takeJobs(repository, engine.pending.maxTurnBytes);
     const rules = outsideRules(
       engine.index,
       repository,
@@ -311,10 +302,8 @@ async function judgeAndCommit(
     if (pack.since === undefined) engine.pace.opened();
     pack.since ??= performance.now();
     pack.spooled.push(...spooled);
-    engine.pendingBytes += pack.builder.capacity - pack.bytes;
-    pack.bytes = pack.builder.capacity;
-    pack.commits += turn.commits;
-    engine.pendingCommits += turn.commits;
+    engine.pending.add(repository, turn.commits);
+    for (const holder of engine.pending.tooMany()) wake(engine, holder);
     engine.counters.turnWrites.add(turn.commits);
     if (outcome === 'indexed') repository.indexed = turn.head;
     else repository.fault = { reason: 'its index is behind', at: performance.now() };

@@ -25,6 +25,7 @@ import { openMaintenance } from './maintenance.ts';
 import { type MeasuredStorage, openCounters, packsOf } from './measures.ts';
 import { sharesOf } from './memory-budget.ts';
 import { isIdle, type OpenRepository } from './open-repository.ts';
+import { openPending } from './pending.ts';
 import { type Engine, enqueue } from './queue.ts';
 import { openReads } from './reads.ts';
 import { recover } from './recovery.ts';
@@ -102,6 +103,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   });
   const counters = openCounters();
   const maintenance = openMaintenance(log, counters);
+  const pending = openPending(shares.pending);
   const engine: Engine = {
     index,
     commits: openGroupCommit(journal, index, log, passing, counters.journal),
@@ -110,9 +112,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     passing,
     now,
     host,
-    pendingBytes: 0,
-    pendingLimit: shares.pending,
-    pendingCommits: 0,
+    pending,
     awake: 0,
     turns: 0,
     answeredAt: 0,
@@ -125,7 +125,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       writes.retry();
     },
   };
-  const writes = openWriteMemory(shares.writes, () => Math.max(0, engine.pendingBytes - shares.pending));
+  const writes = openWriteMemory(shares.writes, () => pending.overrun);
   const listings = openListings(index, shares.listings);
   const reads = openReads({ engine, registry, listings, cacheBytes: shares.bodies });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
@@ -228,7 +228,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
 
     async put(path, request) {
       checkNames(path);
-      room.check((request.length ?? 0) + engine.pendingBytes);
+      room.check((request.length ?? 0) + pending.bytes);
       const removals = removalsOf.get(path.user);
       const isOwned = () => removalsOf.get(path.user) === removals;
       const wait = writes.enter(path.user, request.length);
@@ -247,7 +247,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
           ? { kind: 'missing' }
           : { kind: 'stale', current: undefined };
       }
-      room.check(engine.pendingBytes);
+      room.check(pending.bytes);
       const wait = writes.enter(path.user, 0);
       if (wait) await wait;
       try {
@@ -323,12 +323,11 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       const opened = [...registry.opened()];
       const { treeHits: hits, treeMisses: misses, ...counted } = counters;
       const trees = { hits, misses, held: engine.trees.held(), limit: shares.trees };
-      const { pendingBytes, pendingCommits } = engine;
       return {
-        ...{ ...counted, pendingBytes, pendingCommits },
+        ...{ ...counted, pendingBytes: pending.bytes, pendingCommits: pending.commits },
         caches: { bodies: reads.measures(), listings: listings.measures(), trees },
         memory: {
-          pending: { held: pendingBytes, limit: shares.pending },
+          pending: { held: pending.bytes, limit: pending.limit },
           writes: { held: writes.held(), limit: shares.writes },
           packIndexes: { held: files.indexes.held, limit: shares.packIndexes },
         },

@@ -45,10 +45,9 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
     return own === undefined || own + bytes <= limit * ACCOUNT_PART;
   }
 
-  /** One write is always let in. */
   function hasRoom(bytes: number): boolean {
     const most = bytes === SPOOL_BYTES ? limit * LARGE_PART : limit;
-    return held === 0 || held + bytes + overrun() <= most;
+    return held + Math.min(bytes, most) + overrun() <= most;
   }
 
   function take(user: string, bytes: number): void {
