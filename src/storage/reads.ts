@@ -19,6 +19,8 @@ import type { ByteRange, DocumentInfo, Storage } from './types.ts';
 const LOOK_AT_REF_AFTER_MS = 1000;
 /** Larger bodies are streamed when they are read; in memory they are kept only when they were just written. */
 const KEEP_UP_TO_BYTES = 256 << 10;
+/** What a kept body takes beside its bytes. */
+const ENTRY_BYTES = 400;
 
 export type ReadsOptions = { engine: Engine; registry: Registry; listings: Listings; cacheBytes: number };
 
@@ -34,7 +36,7 @@ export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' |
 export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptions): Reads {
   const bodies = new LRUCache<string, Buffer>({
     maxSize: cacheBytes,
-    sizeCalculation: (bytes) => bytes.length + 100,
+    sizeCalculation: (bytes) => bytes.buffer.byteLength + ENTRY_BYTES,
   });
 
   let hits = 0;
