@@ -8,7 +8,7 @@ import type { TokenGrant } from './db/tokens.ts';
 import { GitsteadError } from './errors.ts';
 import { buildPages, type Pages } from './http/app.ts';
 import { openControl } from './http/control.ts';
-import { openIntrospectingTokens } from './http/introspecting-tokens.ts';
+import { type IntrospectingTokens, openIntrospectingTokens } from './http/introspecting-tokens.ts';
 import { type Handle, listen } from './http/listener.ts';
 import { type MeasureSources, openMetrics } from './http/metrics.ts';
 import { type MetricsReaders, metricsDoor } from './http/metrics-door.ts';
@@ -68,12 +68,13 @@ export async function startServer(config: Config, log: Log, now = Date.now): Pro
     log,
   };
   const elsewhere = (handle: Handle) => counted(requests, OTHER_ROUTE, handle);
-  const door = { readers, write: openMetrics(measureSources(role, store)), requests, log };
+  const tokens = openTokens(role);
+  const door = { readers, write: openMetrics(measureSources(role, store, tokens)), requests, log };
   const listener = await listen({
     host: config.host,
     port: config.port,
     pages: metricsDoor(door, pages ? pages.handle : elsewhere(pagesElsewhere(other, role.isReady))),
-    storage: store ? openStorageHandler(role, store) : elsewhere(storageElsewhere(other)),
+    storage: store ? openStorageHandler(role, store, tokens) : elsewhere(storageElsewhere(other)),
   });
   opening.defer(() => listener.close());
   opening.defer(() => {
@@ -138,10 +139,21 @@ function metricsReaders({ metrics, metricsTokenFile }: Config, log: Log): Metric
   return { kind: metrics, readSecret: openSecretFile(metricsTokenFile!, log, 'metricsTokenFile') };
 }
 
-function measureSources({ requests, accounts }: RoleOptions, store: Store | undefined): MeasureSources {
+/** Who says what a token allows: the accounts here, or those of another process. */
+function openTokens({ config, accounts, readSecret, now }: RoleOptions): IntrospectingTokens {
+  const { introspect: url, memoryBudget } = config;
+  if (url === undefined || readSecret === undefined) return accounts.tokens;
+  return openIntrospectingTokens({ url, readSecret, now, cacheBytes: sharesOf(memoryBudget).tokens });
+}
+
+function measureSources(
+  { requests }: RoleOptions,
+  store: Store | undefined,
+  tokens: IntrospectingTokens,
+): MeasureSources {
   return {
     requests,
-    tokens: accounts.tokens.measures,
+    tokens: tokens.measures,
     store: store && (() => ({ storage: store.storage.measures(), index: store.index.measures() })),
   };
 }
@@ -217,17 +229,13 @@ function openControlSocket(config: Config, { storage, index }: Store, accounts: 
 }
 
 function openStorageHandler(
-  { config, log, now, accounts, readSecret, requests }: RoleOptions,
+  { config, log, now, requests }: RoleOptions,
   { storage }: Store,
+  { check }: IntrospectingTokens,
 ): Handle {
-  const { introspect: url, quota } = config;
-  const check =
-    url === undefined || readSecret === undefined
-      ? accounts.tokens.check
-      : openIntrospectingTokens({ url, readSecret, now });
   return storageHandler({
     storage,
-    checkToken: withDefaultQuota(check, quota),
+    checkToken: withDefaultQuota(check, config.quota),
     queryTokens: config['auth.queryTokens'],
     judgeOrigin: originJudge(namesIn(config), (message) => log.warn(message)),
     log,

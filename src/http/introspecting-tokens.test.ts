@@ -26,7 +26,7 @@ function openAccountsSide(answer: () => unknown = () => YES) {
     const said = await side.answer();
     return said instanceof Response ? said : new Response(JSON.stringify(said));
   }) as typeof fetch;
-  const check = openIntrospectingTokens({
+  const { check } = openIntrospectingTokens({
     url: new URL('http://127.0.0.1:8000'),
     readSecret: () => SECRET,
     now: () => side.clock.now,
@@ -160,7 +160,7 @@ test('an accounts process that hangs, or sends us elsewhere, is not waited for n
   const { port } = elsewhere.address() as AddressInfo;
   for (const path of ['moved', 'hanging']) {
     const url = new URL(`http://127.0.0.1:${port}/${path}`);
-    const check = openIntrospectingTokens({
+    const { check } = openIntrospectingTokens({
       ...{ url, readSecret: () => SECRET, now: Date.now },
       timeoutMs: path === 'moved' ? 5_000 : 50,
     });

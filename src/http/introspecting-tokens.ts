@@ -2,6 +2,7 @@
 // a yes and a no for a while. Who cannot be asked has not said no: that is 503, never 401, which would end an app's
 // access.
 import { z } from 'zod';
+import type { CacheMeasures } from '../db/measures.ts';
 import { hashSecret, isSecret } from '../db/secrets.ts';
 import type { TokenGrant } from '../db/tokens.ts';
 import { GitsteadError } from '../errors.ts';
@@ -15,7 +16,10 @@ import type { CheckToken } from './storage-access.ts';
 const YES_MS = 9_000;
 const NO_MS = 1_000;
 const TIMEOUT_MS = 5_000;
-const MAX_KNOWN = 10_000;
+/** Memory for what is remembered, half of it for each answer; and what a token takes, with the scopes that most have. */
+const DEFAULT_CACHE_BYTES = 4 << 20;
+const KNOWN_BYTES = 600;
+const REFUSED_BYTES = 250;
 /** Questions under way; more are answered with 503 at once. */
 const MAX_ASKED = 1_000;
 const MAX_ANSWER_BYTES = 65_536;
@@ -31,7 +35,11 @@ export type IntrospectionOptions = {
   /** how long an answer may take, in milliseconds */
   timeoutMs?: number;
   fetch?: typeof fetch;
+  /** 4 MiB unless given */
+  cacheBytes?: number;
 };
+
+export type IntrospectingTokens = { check: CheckToken; measures(): CacheMeasures };
 
 type Yes = { grant: TokenGrant; until: number };
 
@@ -53,8 +61,12 @@ const answer = z.union([
  * @returns throws or rejects with not-ready when the accounts process cannot be reached, is too slow, or does not
  * answer as it should
  */
-export function openIntrospectingTokens(options: IntrospectionOptions): CheckToken {
-  const { now, elapsed = () => performance.now() } = options;
+export function openIntrospectingTokens(options: IntrospectionOptions): IntrospectingTokens {
+  const { now, elapsed = () => performance.now(), cacheBytes = DEFAULT_CACHE_BYTES } = options;
+  const maxYes = Math.floor(cacheBytes / 2 / KNOWN_BYTES);
+  const maxNo = Math.floor(cacheBytes / 2 / REFUSED_BYTES);
+  let hits = 0;
+  let misses = 0;
   const yes = new Map<string, Yes>();
   /** until when; guesses do not drive out the tokens in use */
   const no = new Map<string, number>();
@@ -66,21 +78,25 @@ export function openIntrospectingTokens(options: IntrospectionOptions): CheckTok
     try {
       const grant = await introspect(options, token);
       yes.delete(hash);
-      if (grant) keep(yes, hash, { grant, until: time + YES_MS });
-      else keep(no, hash, time + NO_MS);
+      if (grant) keep(yes, hash, { grant, until: time + YES_MS }, maxYes);
+      else keep(no, hash, time + NO_MS, maxNo);
       return grant;
     } finally {
       asked.delete(hash);
     }
   }
 
-  return (token) => {
+  function check(token: string): ReturnType<CheckToken> {
     if (!isSecret(token)) return undefined;
     const hash = hashSecret(token);
     const time = elapsed();
     const known = yes.get(hash);
-    if (known !== undefined && known.until > time) return unlessEnded(known.grant, now());
-    if ((no.get(hash) ?? 0) > time) return undefined;
+    const isKnown = known !== undefined && known.until > time;
+    if (isKnown || (no.get(hash) ?? 0) > time) {
+      hits++;
+      return isKnown ? unlessEnded(known.grant, now()) : undefined;
+    }
+    misses++;
     let question = asked.get(hash);
     if (question === undefined) {
       if (asked.size >= MAX_ASKED) return Promise.reject(notReady('too many tokens are asked about at once'));
@@ -88,6 +104,15 @@ export function openIntrospectingTokens(options: IntrospectionOptions): CheckTok
       asked.set(hash, question);
     }
     return question;
+  }
+
+  return {
+    check,
+    measures: () => ({
+      ...{ hits, misses },
+      held: yes.size * KNOWN_BYTES + no.size * REFUSED_BYTES,
+      limit: cacheBytes,
+    }),
   };
 }
 
@@ -96,9 +121,9 @@ function unlessEnded(grant: TokenGrant, time: number): TokenGrant | undefined {
 }
 
 /** The oldest goes when there are too many. */
-function keep<V>(known: Map<string, V>, hash: string, value: V): void {
+function keep<V>(known: Map<string, V>, hash: string, value: V, max: number): void {
   known.delete(hash);
-  if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value!);
+  if (known.size >= max) known.delete(known.keys().next().value!);
   known.set(hash, value);
 }
 

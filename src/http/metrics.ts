@@ -8,8 +8,8 @@ import type { RequestMeasures } from './request-measures.ts';
 
 export type MeasureSources = {
   requests: RequestMeasures;
-  /** of what is known of tokens; undefined: nothing is kept */
-  tokens: (() => CacheMeasures) | undefined;
+  /** of what is known of tokens */
+  tokens: () => CacheMeasures;
   /** undefined: this process has no storage */
   store: (() => StoreMeasures) | undefined;
 };
@@ -38,7 +38,7 @@ export function openMetrics(sources: MeasureSources): WriteMetrics {
   const readCaches = (): Caches => [
     ...Object.entries(stored?.storage.caches ?? {}),
     ...(stored ? [['rows', stored.index.rows] satisfies [string, CacheMeasures]] : []),
-    ...(tokens ? [['tokens', tokens()] satisfies [string, CacheMeasures]] : []),
+    ['tokens', tokens()],
   ];
   addRequests(registry, requests);
   if (stored) addStore(registry, () => stored!);
