@@ -44,7 +44,12 @@ async function openFolder(folder = newPath('data')): Promise<Opened> {
     }
   }
   await accounts.close();
-  const options = { dataFolder: folder, host: 'localhost', documentLimitBytes: 2 ** 30, memoryBytes: 2 ** 24 };
+  const options = {
+    dataFolder: folder,
+    host: 'localhost',
+    documentLimitBytes: 2 ** 30,
+    memoryBytes: 2 ** 24,
+  };
   const store = stack.use(await openStore(options, log, Date.now));
   return { store, folder, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
