@@ -15,6 +15,8 @@ const MAX_BLOCK_BYTES = 0xffff;
 
 /** Above this zlib's checksum is faster than ours by more than a call costs. */
 const BY_HAND_BYTES = 16 * 1024;
+/** What is only stored needs none of the 256 KiB that zlib would look back into; any reader's window is large enough. */
+const STORING = { level: 0, windowBits: 9, memLevel: 1 };
 /** Below this a deflate call costs more than the bytes that it saves. */
 export const STORE_BELOW_BYTES = 512;
 /** Above this a sample is compressed first. */
@@ -114,8 +116,12 @@ export function writeStored(target: Uint8Array, at: number, body: Uint8Array): n
 
 /** `body` as a zlib stream without compression. */
 export function storedStream(body: Uint8Array): Buffer {
-  if (body.length > BY_HAND_BYTES)
-    return deflateSync(body, { level: 0, chunkSize: storedLength(body.length) + 64 });
+  if (body.length > BY_HAND_BYTES) {
+    const stream = deflateSync(body, { ...STORING, chunkSize: storedLength(body.length) + 64 });
+    stream[0] = 0x78;
+    stream[1] = 0x01;
+    return stream;
+  }
   const stream = Buffer.allocUnsafe(storedLength(body.length));
   writeStored(stream, 0, body);
   return stream;
