@@ -34,6 +34,14 @@ const HASH_CHUNK_BYTES = 1 << 20;
 
 /** The bytes of the entry that is being looked at. Everything here that uses it is synchronous. */
 const window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+/** Of which pack, and from where on: neighbours are often asked for one after the other, and a read costs some 10 µs. */
+const looked: { reader: PackReader | undefined; at: number; length: number } = {
+  reader: undefined,
+  at: 0,
+  length: 0,
+};
+/** Less of an entry than this is not worth a look: most small ones are within it. */
+const ENOUGH_BYTES = 1024;
 /** And those of longer ones, up to a size: what they hold is copied out, and garbage of this size is dear. */
 const SCRATCH_BYTES = 512 << 10;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -180,10 +188,20 @@ export class PackReader implements IndexHolder {
   /** The beginning of an entry (and what follows it), in the window: good until the next look. */
   #look(offset: number): Buffer {
     if (!this.#isChecked) this.#check();
-    const length = this.#files.read(this.#file, window, WINDOW_BYTES, offset);
-    const room = this.#end() - offset;
-    if (length === WINDOW_BYTES && length <= room) return window;
-    return window.subarray(0, Math.max(0, Math.min(length, room)));
+    const isSame = looked.reader === this;
+    const from = offset - looked.at;
+    const wanted = Math.min(offset + ENOUGH_BYTES, this.#end());
+    const isEnough = from >= 0 && wanted <= looked.at + looked.length;
+    if (!isSame || !isEnough) {
+      // a walk over commits goes backwards, from one to the one before
+      const isBackwards = isSame && from < 0 && -from < WINDOW_BYTES;
+      looked.at = isBackwards ? Math.max(0, offset + ENOUGH_BYTES - WINDOW_BYTES) : offset;
+      looked.reader = undefined;
+      looked.length = this.#files.read(this.#file, window, WINDOW_BYTES, looked.at);
+      looked.reader = this;
+    }
+    const end = Math.min(looked.at + looked.length, this.#end());
+    return window.subarray(offset - looked.at, Math.max(offset, end) - looked.at);
   }
 
   #header(bytes: Buffer, offset: number): EntryHeader {
