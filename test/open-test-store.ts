@@ -21,7 +21,8 @@ export interface TestStore extends AsyncDisposable {
   readonly index: Index;
   /** messages of level warn and above since the last call */
   complaints(): string[];
-  reopen(options?: { withoutIndex?: boolean }): Promise<void>;
+  /** @param options.meanwhile is called while it is closed */
+  reopen(options?: { withoutIndex?: boolean; meanwhile?: () => void }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -67,10 +68,11 @@ export async function openTestStore(options: TestStoreOptions = {}): Promise<Tes
       heard = [];
       return said;
     },
-    async reopen({ withoutIndex = false } = {}) {
+    async reopen({ withoutIndex = false, meanwhile = () => {} } = {}) {
       await shut();
       if (withoutIndex)
         for (const ending of ['', '-wal', '-shm']) rmSync(indexFile + ending, { force: true });
+      meanwhile();
       opened = await open();
     },
     close,

@@ -21,7 +21,7 @@ const ACCOUNTS = 10_000;
 const SIDE = 'gitstead';
 const QUIET_MS = 5_000;
 const MIB = 1 << 20;
-/** Requests that together touch most of the 30,000 repositories once, or a third of them with writes. */
+/** Requests to random repositories: nearly all of them touch another one. */
 const TOUCHES = { GET: 8_000, PUT: 3_000 };
 const TOUCH_LIMIT_SECONDS = 8;
 const LOADS = [

@@ -1,10 +1,13 @@
 // More repositories than may be open at once, written and read beside each other: none is worked on by two, and nothing
 // that was acknowledged is missing.
 import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { importCommits } from '../../test/foreign-commits.ts';
 import { storeFaults } from '../../test/index-faults.ts';
 import { doc, openTestStore, put, remove, textOf, user } from '../../test/open-test-store.ts';
+import { takeRefLock } from '../git/refs.ts';
 import type { Storage } from './types.ts';
 
 const USERS = ['alice', 'bob', 'carol', 'dave'].map(user);
@@ -70,5 +73,27 @@ test('repositories that are closed and opened again beside pushes show what was 
   }
   await storage.drain();
   assert.deepEqual(await storeFaults(store), []);
+  assert.deepEqual(store.complaints(), []);
+});
+
+test('after a kill, the locks that it left in hundreds of repositories hold up no write, and go', async () => {
+  await using store = await openTestStore();
+  const modules = Array.from({ length: 260 }, (_, number) => `module${number}`);
+  const folderOf = (module: string) => store.storage.repositoryFolder(USERS[0]!, module)!;
+  const lockOf = (module: string) => `${folderOf(module)}/refs/heads/main.lock`;
+  await Promise.all(modules.map((module) => put(store.storage, doc(`${module}/a`), 'first')));
+  await store.storage.drain();
+  // as a kill leaves it; a mark that names no inode is one of this folder
+  await store.reopen({
+    meanwhile() {
+      for (const module of modules) takeRefLock(folderOf(module));
+      writeFileSync(join(store.folder, 'journal/running'), '');
+    },
+  });
+  const last = modules.at(-1)!;
+  assert.equal((await put(store.storage, doc(`${last}/a`), 'second')).kind, 'updated');
+  while (modules.some((module) => existsSync(lockOf(module)))) await new Promise(setImmediate);
+  assert.equal(await textOf(store.storage, doc(`${last}/a`)), 'second');
+  await store.reopen();
   assert.deepEqual(store.complaints(), []);
 });

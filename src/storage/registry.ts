@@ -8,6 +8,7 @@ import { ObjectStore, type OpenFiles } from '../git/object-store.ts';
 import { hasRefs, MAIN, readRef, refStamp } from '../git/refs.ts';
 import { checkRepository, createRepository } from '../git/repository.ts';
 import type { Log } from '../log.ts';
+import type { Leftovers } from './leftovers.ts';
 import { isIdle, type OpenRepository, repositoryState } from './open-repository.ts';
 import type { Recovered } from './recovery.ts';
 import { repositoryFolder } from './repository-folders.ts';
@@ -24,6 +25,8 @@ export type RegistryOptions = {
   log: Log;
   /** knows which repositories could not be brought up to date at the start, and why */
   recovered: Pick<Recovered, 'faults' | 'tryAgain'>;
+  /** what a crash left in a repository goes before it is opened */
+  leftovers?: Pick<Leftovers, 'clear'>;
   /** called for each one that is closed: what others keep of it is to go too */
   closed?: (repository: OpenRepository) => void;
   maxOpen?: number;
@@ -58,6 +61,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     }
     refuseFaulty(key);
     try {
+      options.leftovers?.clear(user, module);
       const repository = openOne(user, module, repositoryFolder(repositoriesFolder, user, module));
       if (!repository) return undefined;
       open.set(key, repository);

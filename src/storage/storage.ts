@@ -85,10 +85,10 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     ...{ journalFolder, repositoriesFolder, files, log, passing, host, now },
     isCopy: mark.isCopy,
   });
-  const onDisk = takeStock(repositoriesFolder, index, mark, recovered.faults);
+  const { unknown, leftovers } = takeStock(repositoriesFolder, index, mark, recovered.faults, log);
   const trees = openTreeBudget(shares.trees);
   const registry = openRegistry({
-    ...{ repositoriesFolder, index, files, log, recovered, closed: trees.forget },
+    ...{ repositoriesFolder, index, files, log, recovered, leftovers, closed: trees.forget },
     ...(options.maxOpen === undefined ? {} : { maxOpen: options.maxOpen }),
   });
   const journal = openJournal({
@@ -134,7 +134,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   /** how often a user was removed: a body that was on its way meanwhile is nobody's */
   const removalsOf = new Map<string, number>();
   let isClosing = false;
-  const readIn = catchUpAll(onDisk);
+  const readIn = Promise.all([catchUpAll(unknown), leftovers.clearAll(() => isClosing)]);
 
   /** Makes durable what holds a segment's turns: drained, then packs, indexes and refs synced. */
   async function settle(use: SegmentUse): Promise<void> {
@@ -350,7 +350,8 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       await journal.close();
       registry.closeAll();
       files.closeAll();
-      mark.remove();
+      // a clean stop leaves nothing, unless this start had not come to the end of what a kill left
+      if (leftovers.left() === 0) mark.remove();
     },
   };
   return storage;
