@@ -186,7 +186,8 @@ async function handOver(
       part = undefined;
       filled = 0;
     }
-    if (source.isGivenAway) freeMemory(chunk);
+    // a view of a part would take others' bytes with it
+    if (source.isGivenAway && chunk.length === chunk.buffer.byteLength) freeMemory(chunk);
   }
   if (length !== undefined && bytes < length) {
     throw new GitsteadError('bad-request', 'the body is shorter than announced');

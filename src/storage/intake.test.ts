@@ -115,3 +115,17 @@ test('a body that is shorter or longer than it said, or breaks off, is refused a
   }
   assert.deepEqual(spooled(), []);
 });
+
+test('a body that comes byte by byte is held in one piece', async () => {
+  const bytes = bodyOf(20_000);
+  async function* byByte() {
+    for (let at = 0; at < bytes.length; at++) yield bytes.subarray(at, at + 1);
+  }
+  for (const length of [bytes.length, undefined]) {
+    const body = await takeBody(byByte(), length, LIMIT, openSpool, threads);
+    assert.ok(body.kind === 'inline');
+    assert.equal(body.oid, hashObject('blob', bytes));
+    assert.deepEqual(body.bytes, bytes);
+    assert.ok(body.bytes.buffer.byteLength <= 2 * bytes.length, `${body.bytes.buffer.byteLength}`);
+  }
+});

@@ -39,23 +39,21 @@ export async function takeBody(
     const whole = Object.assign(rest, { isGivenAway: source.isGivenAway === true });
     return spoolBody(threads, openSpool(), whole, length, limit);
   };
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = new Gathered(length);
   const reading = source[Symbol.asyncIterator]();
   if (length !== undefined && length > SPOOL_ABOVE_BYTES) {
-    return spool(rejoin(chunks, reading));
+    return spool(rejoin(gathered, reading));
   }
   for (;;) {
     const { done, value } = await next(reading);
     if (done) break;
-    chunks.push(value);
-    size += value.length;
-    if (length !== undefined && size > length) throw wrongLength(length);
-    if (size > limit) throw tooLarge(limit);
-    if (size > SPOOL_ABOVE_BYTES) return spool(rejoin(chunks, reading));
+    gathered.add(value);
+    if (length !== undefined && gathered.size > length) throw wrongLength(length);
+    if (gathered.size > limit) throw tooLarge(limit);
+    if (gathered.size > SPOOL_ABOVE_BYTES) return spool(rejoin(gathered, reading));
   }
-  if (length !== undefined && size !== length) throw wrongLength(length);
-  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+  if (length !== undefined && gathered.size !== length) throw wrongLength(length);
+  const { bytes } = gathered;
   return inlineBody(hashObject('blob', bytes), bytes);
 }
 
@@ -87,8 +85,45 @@ async function spoolBody(
   return { kind: 'spooled', oid: spooled.oid, size: spooled.size, spool: spooled };
 }
 
-async function* rejoin(chunks: Buffer[], reading: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield* chunks.splice(0);
+/** A body's bytes so far, in one piece: a body that comes byte by byte takes no more memory than another. */
+class Gathered {
+  #bytes: Buffer = Buffer.alloc(0);
+  #size = 0;
+  readonly #expected: number;
+
+  constructor(expected: number | undefined) {
+    this.#expected = expected ?? 0;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  /** Most bodies come whole: the first piece is not copied. */
+  add(piece: Buffer): void {
+    const size = this.#size + piece.length;
+    if (this.#size === 0) {
+      this.#bytes = piece;
+    } else {
+      if (size > this.#bytes.length || this.#bytes.length < this.#expected) this.#grow(size);
+      piece.copy(this.#bytes, this.#size);
+    }
+    this.#size = size;
+  }
+
+  #grow(size: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(size, this.#expected, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, this.#size);
+    this.#bytes = larger;
+  }
+}
+
+async function* rejoin(gathered: Gathered, reading: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (gathered.size > 0) yield gathered.bytes;
   for (;;) {
     const { done, value } = await next(reading);
     if (done) return;

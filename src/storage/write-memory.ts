@@ -4,7 +4,7 @@ import { GitsteadError } from '../errors.ts';
 import { SPOOL_ABOVE_BYTES } from './intake.ts';
 
 /** A write waits no longer than this for room. */
-const MAX_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 30_000;
 /** One account takes no more than half of the room, and large bodies, which may be long on their way, leave a quarter to others. */
 const ACCOUNT_PART = 1 / 2;
 const LARGE_PART = 3 / 4;
