@@ -26,7 +26,7 @@ export function choose(names: readonly string[] | undefined): Chosen {
       ownerOf(name) && (rows === undefined || name === ownerOf(name)?.suite.id || rows.includes(name));
     if (!known) throw new Error(`no suite or row has the name ${name}; --list names them`);
   }
-  return SUITES.flatMap((part) => {
+  return SUITES.flatMap((part): Chosen => {
     if (names.includes(part.suite.id)) return [{ part, only: undefined }];
     const only = names.filter((name) => ownerOf(name) === part);
     return only.length > 0 ? [{ part, only }] : [];
