@@ -1,4 +1,114 @@
+// The charts of docs/performance/, drawn from one run: throughput and p99 against the number of connections, the size of the
+// folder and the length of the history. A chart without rows in the run is not drawn, and its old file stays.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Chart, drawChart, type Point, type Series } from './chart.ts';
+import type { Round, RowResult } from './results.ts';
 import type { RunFile } from './run-file.ts';
-export function drawPlots(_run: RunFile): string[] {
-  return [];
+import { median } from './statistics.ts';
+
+const folder = join(import.meta.dirname, '../docs/performance');
+
+type Subject = {
+  /** begins the names of its two files */
+  name: string;
+  title: string;
+  xTitle: string;
+  /** what a line is called, and what its rows' ids begin with; a number follows */
+  lines: [name: string, rowsBegin: string][];
+};
+
+const SUBJECTS: readonly Subject[] = [
+  {
+    name: 'connections',
+    title: 'by the number of connections',
+    xTitle: 'connections at the same time (folder of 100, documents of 200 B)',
+    lines: [
+      ['PUT', 'growth-concurrency-put-'],
+      ['GET', 'growth-concurrency-get-'],
+    ],
+  },
+  {
+    name: 'folder-size',
+    title: 'by the size of the folder',
+    xTitle: 'documents in the folder (200 B each; 1 writer, 8 readers)',
+    lines: [
+      ['PUT', 'growth-put-'],
+      ['GET', 'growth-get-'],
+      ['304', 'growth-304-'],
+    ],
+  },
+  {
+    name: 'history',
+    title: 'by the length of the history',
+    xTitle: 'commits before (folder of 10; 1 writer, 8 readers)',
+    lines: [
+      ['PUT', 'growth-history-put-'],
+      ['GET', 'growth-history-get-'],
+      ['304', 'growth-history-304-'],
+    ],
+  },
+];
+
+const FIGURES = [
+  {
+    name: 'throughput',
+    title: 'Requests per second',
+    yTitle: 'requests per second',
+    yScale: 'linear',
+    pick: (round: Round) => round.value,
+  },
+  {
+    name: 'p99',
+    title: 'Time of an answer (p99)',
+    yTitle: 'ms, 99 % are quicker',
+    yScale: 'logarithmic',
+    pick: (round: Round) => round.p99Ms,
+  },
+] as const;
+
+/** Writes the files. @returns a line for each */
+export function drawPlots(run: RunFile): string[] {
+  mkdirSync(folder, { recursive: true });
+  return plotsOf(run.rows).map(({ file, svg }) => {
+    writeFileSync(join(folder, file), svg);
+    return `docs/performance/${file}`;
+  });
+}
+
+/** The charts that the rows suffice for. */
+export function plotsOf(rows: readonly RowResult[]): { file: string; svg: string }[] {
+  return SUBJECTS.flatMap((subject) =>
+    FIGURES.flatMap(({ name, title, yTitle, yScale, pick }) => {
+      const series = subject.lines.flatMap(([line, begin]) => seriesOf(line, begin, rows, pick));
+      if (series.length === 0) return [];
+      const { xTitle } = subject;
+      const chart: Chart = { title: `${title} ${subject.title}`, xTitle, yTitle, yScale, series };
+      return [{ file: `${subject.name}-${name}.svg`, svg: drawChart(chart) }];
+    }),
+  );
+}
+
+/** A line for each side that has points; a cell that failed has none. */
+function seriesOf(
+  line: string,
+  begin: string,
+  rows: readonly RowResult[],
+  pick: (round: Round) => number | undefined,
+): Series[] {
+  const points = new Map<string, Point[]>();
+  for (const row of rows) {
+    const x = row.id.startsWith(begin) ? row.id.slice(begin.length) : '';
+    if (!/^[1-9]\d*$/.test(x)) continue;
+    for (const [side, cell] of Object.entries(row.cells)) {
+      const values = cell.kind === 'measured' ? cell.rounds.flatMap((round) => pick(round) ?? []) : [];
+      if (values.length === 0) continue;
+      const point = { x: Number(x), y: median(values), low: Math.min(...values), high: Math.max(...values) };
+      points.set(side, [...(points.get(side) ?? []), point]);
+    }
+  }
+  return [...points].map(([side, own]) => ({
+    name: side === 'gitstead' ? line : `${line}, ${side}`,
+    points: own,
+  }));
 }
