@@ -1,10 +1,12 @@
 // What a goal is, and how a run's rows are judged by it. The goals themselves stand beside the rows that they speak of,
 // in suites/. A goal whose figures were not measured is not judged.
-import type { Cell, Round, RowResult } from './results.ts';
+import { type Cell, type Round, type RowResult, ratioOfRounds } from './results.ts';
 import { median } from './statistics.ts';
 
 /** What a goal may ask of a run: medians of the rounds, undefined when the cell failed, or was not measured. */
 export type Rows = {
+  /** of two sides of a row, `ours / theirs`: the median of the rounds' ratios */
+  ratio(rowId: string, ours: string, theirs: string): number | undefined;
   /** in the row's unit */
   value(rowId: string, side: string): number | undefined;
   /** ms */
@@ -38,6 +40,10 @@ export function rowsOf(results: readonly RowResult[]): Rows {
     return picked.length > 0 && picked.length === cell.rounds.length ? median(picked) : undefined;
   };
   return {
+    ratio(id, ours, theirs) {
+      const cells = results.find((row) => row.id === id)?.cells;
+      return ratioOfRounds(cells?.[ours], cells?.[theirs]);
+    },
     value: (id, side) => middle(id, side, ({ value }) => value),
     p50: (id, side) => middle(id, side, ({ p50Ms }) => p50Ms),
     p99: (id, side) => middle(id, side, ({ p99Ms }) => p99Ms),
@@ -69,7 +75,7 @@ export function atLeast(
   return {
     what,
     goal: `≥ ${factor} × ${against}`,
-    measured: (rows) => ratio(rows.value(rowId, ours), rows.value(rowId, against)),
+    measured: (rows) => rows.ratio(rowId, ours, against),
     holds: (measured) => measured >= factor,
   };
 }

@@ -45,12 +45,28 @@ export function spreadOf(cell: Cell): number {
   return cell.kind === 'measured' ? spread(cell.rounds.map(({ value }) => value)) : 0;
 }
 
-/** How many times better one side is than another in a row: of medians, undefined when one has none. */
+/**
+ * One side as a multiple of another: the median of the rounds' ratios, as what else the machine did in a round touched both.
+ * Undefined when one of the two has no figure.
+ * @param pick what is compared; the value unless given
+ */
+export function ratioOfRounds(
+  ours: Cell | undefined,
+  theirs: Cell | undefined,
+  pick: (round: Round) => number | undefined = ({ value }) => value,
+): number | undefined {
+  if (ours?.kind !== 'measured' || theirs?.kind !== 'measured') return undefined;
+  const ratios = ours.rounds.flatMap((round, at) => {
+    const [own, other] = [pick(round), theirs.rounds[at] && pick(theirs.rounds[at])];
+    return own !== undefined && other !== undefined && own > 0 && other > 0 ? own / other : [];
+  });
+  return ratios.length > 0 ? median(ratios) : undefined;
+}
+
+/** How many times better one side is than another in a row; undefined when one has no figure. */
 export function timesBetter(row: RowResult, side: string, against: string): number | undefined {
-  const ours = medianOf(row.cells[side]);
-  const theirs = medianOf(row.cells[against]);
-  if (ours === undefined || theirs === undefined || ours <= 0 || theirs <= 0) return undefined;
-  return row.better === 'more' ? ours / theirs : theirs / ours;
+  const [ours, theirs] = [row.cells[side], row.cells[against]];
+  return row.better === 'more' ? ratioOfRounds(ours, theirs) : ratioOfRounds(theirs, ours);
 }
 
 /** Runs one measurement and adds it to a cell; a failure ends the cell and is kept with its reason. */

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { STAGING_PREFIX } from '../../src/git/durable.ts';
 import { CORNER } from '../../src/git/repository.ts';
-import { type Goal, ratio } from '../goals.ts';
+import type { Goal } from '../goals.ts';
 import type { Target } from '../load-job.ts';
 import { failureOf, mustRun, removeFolder, run, temporaryFolder } from '../processes.ts';
 import { addRound, type Round, type RowResult } from '../results.ts';
@@ -143,7 +143,7 @@ function calmGoal(id: string, what: string): Goal {
   return {
     what: `p99 of ${what}`,
     goal: `≤ ${MOST_TIMES} × without`,
-    measured: (rows) => ratio(rows.value(id, MEANWHILE), rows.value(id, ALONE)),
+    measured: (rows) => rows.ratio(id, MEANWHILE, ALONE),
     holds: (measured) => measured <= MOST_TIMES,
   };
 }

@@ -1,7 +1,7 @@
 // The engine without HTTP as a suite; what it measures and how stands in ../engine.ts and ../engine-workloads.ts.
 import { BESIDE, measureEngine, OURS } from '../engine.ts';
 import { STREAM, WORKLOADS } from '../engine-workloads.ts';
-import { atLeast, type Goal, ratio } from '../goals.ts';
+import { atLeast, type Goal } from '../goals.ts';
 import { type Suite, wants } from '../suite.ts';
 
 /** Of the plan's seconds: each round is a process of its own, on a copy of its own, and there are many. */
@@ -30,10 +30,7 @@ const beside: Goal = {
   what: 'engine, each row',
   goal: '≥ 1 × beside',
   measured: (rows) => {
-    const ratios = WORKLOADS.flatMap(({ id }) => {
-      const [ours, theirs] = [OURS, BESIDE].map((side) => rows.value(`engine-${id}`, side));
-      return ratio(ours, theirs) ?? [];
-    });
+    const ratios = WORKLOADS.flatMap(({ id }) => rows.ratio(`engine-${id}`, OURS, BESIDE) ?? []);
     return ratios.length > 0 ? Math.min(...ratios) : undefined;
   },
   holds: (measured) => measured >= 1,

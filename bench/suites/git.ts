@@ -2,7 +2,7 @@
 // the same repository after `git gc`.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Goal, ratio } from '../goals.ts';
+import type { Goal } from '../goals.ts';
 import { mustRun, removeFolder, temporaryFolder } from '../processes.ts';
 import { addRound, type Round, type RowResult } from '../results.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
@@ -111,7 +111,7 @@ function notMoreThan(factor: number, id: ReadRow, what: string): Goal {
   return {
     what,
     goal: `≤ ${factor} × after git gc`,
-    measured: (rows) => ratio(rows.value(id, OURS), rows.value(id, GC)),
+    measured: (rows) => rows.ratio(id, OURS, GC),
     holds: (measured) => measured <= factor,
   };
 }
