@@ -563,6 +563,8 @@ test('which packs are merged: the small ones, so that the sizes that stay grow g
   assert.deepEqual(choosePacks(packs(500, 100, 100, 100), 2)?.length, 4);
   assert.equal(choosePacks(packs(6400, 3200, 1600, 800, 400, 200, 100), 2), undefined);
   assert.equal(choosePacks([], 0), undefined);
+  assert.equal(choosePacks(packs(6400, 3200, 1600, 800, 400, 200, 100), 2, 8)?.length, 7);
+  assert.equal(choosePacks(packs(6400, 700, 90, 10), 2, 8), undefined);
 });
 
 test('whatever the sizes, a few merges leave fewer than 30 packs', () => {

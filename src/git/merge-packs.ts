@@ -32,6 +32,8 @@ export { mergeablePacks } from './pack-files.ts';
 const MERGE_AT_PACKS = 16;
 /** Each pack that stays is at least so many times as large as all smaller ones together. */
 const GROWTH = 2;
+/** And so many times in a repository that is quiet: fewer stay, and more is copied for it. */
+export const QUIET_GROWTH = 8;
 /** Smaller packs count as this large: what they cost is being one more. */
 const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
@@ -53,15 +55,20 @@ export type MergeResult =
  * geometrically, so that there are never more than some 30 packs, and an object is copied a logarithmic number of times.
  * @param packs those that may be merged (`mergeablePacks`)
  * @param atLeast fewer packs than this are left alone
+ * @param growth how much larger a pack must be than all smaller ones together, to stay
  */
-export function choosePacks(packs: readonly PackFile[], atLeast = MERGE_AT_PACKS): string[] | undefined {
+export function choosePacks(
+  packs: readonly PackFile[],
+  atLeast = MERGE_AT_PACKS,
+  growth = GROWTH,
+): string[] | undefined {
   if (packs.length < Math.max(2, atLeast)) return undefined;
   const sorted = packs.toSorted((a, b) => a.bytes - b.bytes);
   const sizes = sorted.map(({ bytes }) => Math.max(bytes, SMALL_BYTES));
   let count = sizes.length;
-  while (count > 1 && sizes[count - 1]! >= GROWTH * sizes[count - 2]!) count--;
+  while (count > 1 && sizes[count - 1]! >= growth * sizes[count - 2]!) count--;
   let total = sizes.slice(0, count).reduce((sum, size) => sum + size, 0);
-  while (count < sizes.length && sizes[count]! < GROWTH * total) total += sizes[count++]!;
+  while (count < sizes.length && sizes[count]! < growth * total) total += sizes[count++]!;
   if (count < 2) return undefined;
   const chosen = sorted.slice(0, count).sort((a, b) => a.modified - b.modified || (a.name < b.name ? -1 : 1));
   return chosen.map(({ name }) => name);

@@ -44,11 +44,11 @@ async function untilPacks(folder: string, count: number): Promise<void> {
 
 test('a busy repository has its packs merged when they are many, a quiet one also when they are some', async () => {
   const maintenance = openMaintenance(openLog('silent'), openCounters(), 20);
-  const [many, some, few] = [repositoryOfPacks(16), repositoryOfPacks(7), repositoryOfPacks(6)];
+  const [many, some, few] = [repositoryOfPacks(16), repositoryOfPacks(4), repositoryOfPacks(3)];
   for (const { repository } of [many, some, few]) maintenance.consider(repository);
   await untilPacks(many.folder, 1);
   await untilPacks(some.folder, 1);
-  assert.equal(mergeablePacks(few.folder).length, 6);
+  assert.equal(mergeablePacks(few.folder).length, 3);
   assert.equal(some.repository.store.packCount, 1);
   await maintenance.close();
 });

@@ -2,7 +2,7 @@
 // more than a few dozen.
 import { Worker } from 'node:worker_threads';
 import { GitsteadError } from '../errors.ts';
-import { choosePacks, mergeablePacks } from '../git/merge-packs.ts';
+import { choosePacks, mergeablePacks, QUIET_GROWTH } from '../git/merge-packs.ts';
 import type { Log } from '../log.ts';
 import type { Counters } from './measures.ts';
 import type { MergeNews, MergeOrder, MergeThreadData } from './merge-worker.ts';
@@ -12,9 +12,12 @@ import type { OpenRepository } from './open-repository.ts';
 const BUSY_ABOVE_PACKS = 15;
 /** When nobody has written for so long, fewer packs are worth it: whoever clones reads each. */
 const QUIET_AFTER_MS = 10_000;
-const QUIET_AT_PACKS = 6;
+const QUIET_ABOVE_PACKS = 3;
 /** A repository whose packs could not be merged (a damaged one, a full disk) is left alone for so long. */
 const MERGE_AGAIN_MS = 10 * 60_000;
+
+/** Whether somebody writes to a repository. */
+type State = 'busy' | 'quiet';
 
 export interface Maintenance {
   /** called after each checkpoint; cheap */
@@ -24,8 +27,7 @@ export interface Maintenance {
 }
 
 export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUIET_AFTER_MS): Maintenance {
-  /** with the number of packs from which on it is worth it */
-  const waiting = new Map<OpenRepository, number>();
+  const waiting = new Map<OpenRepository, State>();
   /** those that were written to, with the time of their last checkpoint */
   const written = new Map<OpenRepository, number>();
   let timer: NodeJS.Timeout | undefined;
@@ -36,12 +38,12 @@ export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUI
   let isClosing = false;
 
   async function run(): Promise<void> {
-    for (const [repository, atLeast] of waiting) {
+    for (const [repository, state] of waiting) {
       waiting.delete(repository);
       if (isClosing) return;
       if (repository.isClosed) continue;
       try {
-        await mergeOnce(repository, atLeast);
+        await mergeOnce(repository, state);
       } catch (error) {
         const { user, module } = repository;
         counters.mergesFailed++;
@@ -51,8 +53,10 @@ export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUI
     }
   }
 
-  async function mergeOnce(repository: OpenRepository, atLeast: number): Promise<void> {
-    const names = choosePacks(mergeablePacks(repository.folder), atLeast);
+  async function mergeOnce(repository: OpenRepository, state: State): Promise<void> {
+    const packs = mergeablePacks(repository.folder);
+    const names =
+      state === 'busy' ? choosePacks(packs) : choosePacks(packs, QUIET_ABOVE_PACKS + 1, QUIET_GROWTH);
     if (!names) return;
     worker ??= startWorker({ givenUp }, () => {
       worker = undefined;
@@ -63,11 +67,11 @@ export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUI
     repository.store.rescan();
   }
 
-  /** @param abovePacks with no more than these it is let be */
-  function mergeLater(repository: OpenRepository, abovePacks: number): void {
-    if (isClosing || repository.isClosed || repository.store.packCount <= abovePacks) return;
+  function mergeLater(repository: OpenRepository, state: State): void {
+    const most = state === 'busy' ? BUSY_ABOVE_PACKS : QUIET_ABOVE_PACKS;
+    if (isClosing || repository.isClosed || repository.store.packCount <= most) return;
     if (performance.now() < (notBefore.get(repository) ?? 0)) return;
-    waiting.set(repository, Math.min(abovePacks, waiting.get(repository) ?? abovePacks));
+    waiting.set(repository, state);
     running ??= run().finally(() => {
       running = undefined;
     });
@@ -79,7 +83,7 @@ export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUI
     for (const [repository, at] of written) {
       if (at > before) continue;
       written.delete(repository);
-      mergeLater(repository, QUIET_AT_PACKS);
+      mergeLater(repository, 'quiet');
     }
     if (written.size > 0) startTimer();
   }
@@ -92,7 +96,7 @@ export function openMaintenance(log: Log, counters: Counters, quietAfterMs = QUI
     consider(repository) {
       written.set(repository, performance.now());
       startTimer();
-      mergeLater(repository, BUSY_ABOVE_PACKS);
+      mergeLater(repository, 'busy');
     },
     async close() {
       isClosing = true;
