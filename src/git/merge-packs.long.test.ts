@@ -523,12 +523,12 @@ test('a store that is reading all the while never misses an object', () => {
   store.close();
 });
 
-test('2,000 packs of one commit become one', () => {
-  const { bare, names } = growing(2000, 1);
+test('1,000 packs of one commit become one', () => {
+  const { bare, names } = growing(1000, 1);
   const [objects, bytes] = [allObjects(bare), packBytes(bare)];
   assert.equal(mergePacks(bare, names).kind, 'merged');
   assert.deepEqual(allObjects(bare), objects);
-  assert.equal(reachable(bare).trim(), '6666');
+  assert.equal(reachable(bare).trim(), '3333');
   assert.ok(packBytes(bare) < bytes / 3);
   assertSound(bare);
 });
