@@ -57,6 +57,7 @@ export async function measureSuites(chosen: Chosen, plan: Plan): Promise<RunFile
   const broken: RunFile['broken'] = [];
   for (const { part, only } of chosen) {
     const { id, title } = part.suite;
+    const begun = performance.now();
     try {
       const found = await part.suite.run(only ? { ...plan, only } : plan);
       rows.push(...found);
@@ -65,6 +66,7 @@ export async function measureSuites(chosen: Chosen, plan: Plan): Promise<RunFile
       broken.push({ suite: id, reason: (error as Error).message });
       console.log(`${id}: broke off: ${(error as Error).message}\n`);
     }
+    console.log(`${id} took ${Math.round((performance.now() - begun) / 1000)} s\n`);
     goals.push(...part.goals);
   }
   const judged = judge(goals, rows);

@@ -5,7 +5,7 @@ import { atLeast, type Goal } from '../goals.ts';
 import { type Suite, wants } from '../suite.ts';
 
 /** Of the plan's seconds: each round is a process of its own, on a copy of its own, and there are many. */
-const SHARE = 0.6;
+const SHARE = 0.5;
 
 export const engineSuite: Suite = {
   id: 'engine',

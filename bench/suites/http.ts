@@ -18,7 +18,7 @@ type Failure = { side: SideName; reason: string };
 
 /** More and shorter rounds than elsewhere: what else the machine does then touches both sides of a ratio, or one of many. */
 const SHARE = 0.35;
-const MORE_ROUNDS = 2;
+const MORE_ROUNDS = 1;
 
 export const httpSuite: Suite = {
   id: 'http',
