@@ -13,7 +13,7 @@ const USAGE = `npm run bench -- [options]
   --only NAME[,NAME]   suites or rows (default: all suites)
   --list               names the suites and their rows
   --seconds N          measured time of each round (default 2)
-  --rounds N           rounds of each row (default 3)
+  --rounds N           rounds of each row (default 2; over HTTP one more)
   --quick              1 round of 1 second: to see that all runs, not to compare
   --beside COMMAND     another engine in the engine's rounds, see engine.ts
 
@@ -46,7 +46,7 @@ function readArguments() {
 
 function planOf({ values }: Arguments): Plan {
   const seconds = Number(values.seconds ?? (values.quick ? 1 : 2));
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 2));
   if (!(seconds > 0) || !Number.isInteger(rounds) || rounds < 1) throw new Error(USAGE);
   const { beside } = values;
   return { rounds, seconds, warmupSeconds: Math.min(0.5, seconds / 4), ...(beside ? { beside } : {}) };
