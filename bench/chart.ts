@@ -61,7 +61,7 @@ function style(): string {
     colours(COLOURS),
     '@media(prefers-color-scheme:dark){text{fill:#ddd}.page{fill:#15181d}.grid{stroke:#333a44}.axis{stroke:#8a929e}',
     `${colours(COLOURS_IN_THE_DARK)}}`,
-    '.line{fill:none!important}',
+    'polyline.line,line.line{fill:none}',
   ].join('');
 }
 
