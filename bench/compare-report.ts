@@ -20,10 +20,21 @@ export function formatComparison(base: RunFile, now: RunFile, comparison: RunCom
   const left = comparison.left.map((line) => `not compared: ${line}`);
   const percent = ((comparison.geometricMean - 1) * 100).toFixed(1);
   const mean = `geometric mean of ${lines.length} rows: ${comparison.geometricMean.toFixed(3)} (${percent} %)`;
+  const noisy = comparison.rows.filter((row) => row.noisy.length > 0).length;
+  const quiet =
+    comparison.quietMean === undefined ? '' : `; of the others: ${comparison.quietMean.toFixed(3)}`;
+  const noise =
+    noisy > 0 ? [`the machine was too noisy for ${noisy} of them (rounds differ by over 30 %)${quiet}`] : [];
   const verdict = comparison.lost ? 'LOST: more than 10 % slower' : 'no loss of more than 10 %';
-  return [head, table, '', ...left, mean, `${verdict}; above 1 is better, also where less is better`].join(
-    '\n',
-  );
+  return [
+    head,
+    table,
+    '',
+    ...left,
+    mean,
+    ...noise,
+    `${verdict}; above 1 is better, also where less is better`,
+  ].join('\n');
 }
 
 function nameOf({ date, commit, dirty, suites }: RunFile): string {

@@ -33,6 +33,8 @@ export type RunComparison =
       /** rows that one of the two has not, or not with a figure, and why */
       left: string[];
       geometricMean: number;
+      /** of the rows that were not too noisy; undefined: there is none */
+      quietMean: number | undefined;
       lost: boolean;
     };
 
@@ -50,9 +52,15 @@ export function compareRuns(base: RunFile, now: RunFile): RunComparison {
     else rows.push(compared);
   }
   if (rows.length === 0) return { kind: 'refused', reasons: ['no row has a figure in both runs', ...left] };
-  const logarithms = rows.map(({ ratio }) => Math.log(ratio));
-  const geometricMean = Math.exp(logarithms.reduce((sum, each) => sum + each, 0) / rows.length);
-  return { kind: 'compared', rows, left, geometricMean, lost: geometricMean < LEAST_MEAN };
+  const geometricMean = meanOf(rows)!;
+  const quietMean = meanOf(rows.filter(({ noisy }) => noisy.length === 0));
+  return { kind: 'compared', rows, left, geometricMean, quietMean, lost: geometricMean < LEAST_MEAN };
+}
+
+/** The geometric mean of the ratios. */
+function meanOf(rows: readonly ComparedRow[]): number | undefined {
+  const sum = rows.reduce((logarithms, { ratio }) => logarithms + Math.log(ratio), 0);
+  return rows.length > 0 ? Math.exp(sum / rows.length) : undefined;
 }
 
 function differences<Key extends string>(

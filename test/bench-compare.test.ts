@@ -126,6 +126,9 @@ test('rounds that differ by more than 30 % are called noisy', () => {
   const base = [row('a', { gitstead: measured(100, 100, 131), bare: measured(400, 410, 420) })];
   const now = [row('a', { gitstead: measured(100, 101, 102), bare: measured(400, 400, 400) })];
   assert.deepEqual(compared(base, now).rows[0]?.noisy, ['base gitstead']);
+  assert.equal(compared(base, now).quietMean, undefined);
+  const quiet = row('http-quiet', { gitstead: measured(100, 100, 100) });
+  assert.equal(compared([...base, quiet], [...now, quiet]).quietMean, 1);
 });
 
 test('a run that was written is read as it was', () => {
