@@ -1,6 +1,6 @@
 // Two runs side by side: whether Gitstead became slower. Pure. As machines are noisy, a row counts as its ratio to a
 // floor that was measured in the same run, where it has one; runs of different machines or settings are not compared.
-import { medianOf, type RowResult, spreadOf } from './results.ts';
+import { type Cell, medianOf, type RowResult, spreadOf } from './results.ts';
 import type { RunFile } from './run-file.ts';
 import { WIDE_SPREAD } from './statistics.ts';
 
@@ -87,6 +87,8 @@ function compareRow(base: RowResult | undefined, now: RowResult | undefined): Co
   const ours = [figureOf(base, OURS), figureOf(now, OURS)];
   if (ours[0] === undefined) return 'no figure in the base';
   if (ours[1] === undefined) return 'no figure in the new run';
+  const settings = settingsApart(base.cells[OURS]!, now.cells[OURS]!);
+  if (settings) return settings;
   const floor = FLOORS.find(
     (side) => figureOf(base, side) !== undefined && figureOf(now, side) !== undefined,
   );
@@ -96,6 +98,15 @@ function compareRow(base: RowResult | undefined, now: RowResult | undefined): Co
   const noisy = [...noisyCells('base', base, [OURS, floor]), ...noisyCells('new', now, [OURS, floor])];
   const ratio = base.better === 'more' ? figures.now / figures.base : figures.base / figures.now;
   return { id: base.id, title: now.title, floor, ...figures, ratio, noisy };
+}
+
+/** Suites take a share of the plan, which may change with them; undefined: measured alike, as far as it is told. */
+function settingsApart(base: Cell, now: Cell): string | undefined {
+  const [before, after] = [base.rounds, now.rounds];
+  if (before.length !== after.length) return `measured in ${before.length} rounds, and in ${after.length}`;
+  const [long, short] = [before[0]?.seconds, after[0]?.seconds];
+  if (long === undefined || short === undefined || long === short) return undefined;
+  return `measured for ${long} s in each round, and for ${short} s`;
 }
 
 /** The median; undefined if there is none, or one that has no ratio. */

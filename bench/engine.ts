@@ -72,7 +72,7 @@ async function measureOurs(workload: Workload, template: string, seconds: number
       throw new Error(`git finds ${found} new commits, and ${result.allCommits} were acknowledged`);
     }
     const { rate, p50Ms, p99Ms, processorMsPerCommit } = result;
-    return { value: rate, p50Ms, p99Ms, processorMs: processorMsPerCommit };
+    return { value: rate, seconds, p50Ms, p99Ms, processorMs: processorMsPerCommit };
   } finally {
     removeFolder(folder);
   }

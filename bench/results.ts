@@ -9,6 +9,8 @@ export type Cell =
 export type Round = {
   /** in the row's unit: requests or commits per second, MiB/s, ms, packs … */
   value: number;
+  /** measured, where a row has a time of its own: suites take a share of the plan's */
+  seconds?: number;
   p50Ms?: number;
   p99Ms?: number;
   /** answers other than the expected ones; they are not part of the value */

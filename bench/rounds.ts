@@ -5,7 +5,7 @@ import { Connection } from './http-connection.ts';
 import { type LoadResult, runLoad } from './load-job.ts';
 import { readProcessorMs } from './machine.ts';
 import { pause, resume } from './processes.ts';
-import { addRound, medianOf, type Round, type RowResult } from './results.ts';
+import { addRound, type Round, type RowResult } from './results.ts';
 import { LARGE_FOLDER, type Row, SMALL_FOLDER } from './rows.ts';
 import { MODULES, type Side } from './sides/side.ts';
 import type { Plan } from './suite.ts';
@@ -32,17 +32,9 @@ async function checkListing(side: Side): Promise<void> {
   if (count !== LARGE_FOLDER) throw new Error(`the listing has ${count} items instead of ${LARGE_FOLDER}`);
 }
 
-/**
- * Measures one row on its sides.
- * @param measured the rows before it: an open loop takes its rate from one of them
- */
-export async function measureRow(
-  row: Row,
-  sides: readonly Side[],
-  plan: Plan,
-  measured: readonly RowResult[],
-): Promise<RowResult> {
-  const open = row.halfOf !== undefined;
+/** Measures one row on its sides, Gitstead first. */
+export async function measureRow(row: Row, sides: readonly Side[], plan: Plan): Promise<RowResult> {
+  const open = row.open ?? false;
   const result: RowResult = {
     id: row.id,
     title: row.title,
@@ -50,13 +42,15 @@ export async function measureRow(
     better: open ? 'less' : 'more',
     cells: {},
   };
-  const closed = measured.find(({ id }) => id === row.halfOf);
   for (let round = 0; round < plan.rounds; round += 1) {
+    let dueRate: number | undefined;
     for (const side of sides.filter(({ name }) => row.sides.includes(name))) {
       await addRound(result, side.name, () =>
-        alone(side, sides, () =>
-          open ? measureOpen(row, side, plan, closed) : measureLoop(row, side, plan),
-        ),
+        alone(side, sides, async () => {
+          if (!open) return measureLoop(row, side, plan);
+          dueRate ??= (await measureLoop(row, side, plan)).value / 2;
+          return measureOpen(row, side, plan, dueRate);
+        }),
       );
     }
     if (!row.append) continue;
@@ -89,25 +83,22 @@ async function measureLoop(row: Row, side: Side, plan: Plan): Promise<Round> {
   };
 }
 
-/** Half of the rate that the closed loop reached in this run; its value is the p99. */
-async function measureOpen(row: Row, side: Side, plan: Plan, closed: RowResult | undefined): Promise<Round> {
+/** Its value is the p99, from when the requests were due. */
+async function measureOpen(row: Row, side: Side, plan: Plan, dueRate: number): Promise<Round> {
   const job = await row.job(side);
   const { warmupSeconds, seconds } = plan;
-  const reached =
-    medianOf(closed?.cells[side.name]) ??
-    (await runLoad({ kind: 'loop', ...job, warmupSeconds, seconds })).rate;
-  const rate = reached / 2;
-  const result = await runLoad({ kind: 'open', ...job, rate, warmupSeconds, seconds });
+  const result = await runLoad({ kind: 'open', ...job, rate: dueRate, warmupSeconds, seconds });
   return {
     value: result.p99Ms,
     ...latenciesOf(result),
-    dueRate: rate,
+    dueRate,
     ...(result.lateMs === undefined ? {} : { lateMs: result.lateMs }),
   };
 }
 
 function latenciesOf(result: LoadResult): Omit<Round, 'value'> {
   return {
+    seconds: result.seconds,
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     generatorLoad: result.generatorLoad,

@@ -116,6 +116,20 @@ test('another machine and other settings are refused, each with what differs', (
   });
 });
 
+test('a row that was measured more often, or for longer, than in the base is not compared', () => {
+  const timed = (seconds: number): Cell => ({ kind: 'measured', rounds: [{ value: 1, seconds }] });
+  const base = [row('a', { gitstead: measured(1, 1) }), row('b', { gitstead: timed(2) })];
+  const now = [row('a', { gitstead: measured(1, 1, 1) }), row('b', { gitstead: timed(0.5) })];
+  assert.deepEqual(compareRuns(run(base), run(now)), {
+    kind: 'refused',
+    reasons: [
+      'no row has a figure in both runs',
+      'a: measured in 2 rounds, and in 3',
+      'b: measured for 2 s in each round, and for 0.5 s',
+    ],
+  });
+});
+
 test('what else ran on the machine does not make it another one', () => {
   const base = run([row('a', { gitstead: measured(1) })]);
   const now = { ...base, machine: { ...base.machine, loadBefore: 3, fdatasyncMs: 0.4 } };

@@ -109,7 +109,7 @@ async function measureAll(
 ): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (const row of rows) {
-    const result = await measureRow(row, sides, plan, results);
+    const result = await measureRow(row, sides, plan);
     for (const { side, reason } of failures) {
       if (row.sides.includes(side)) result.cells[side] = { kind: 'failed', reason, rounds: [] };
     }
