@@ -14,6 +14,8 @@ type Subject = {
   name: string;
   title: string;
   xTitle: string;
+  /** of the throughput: logarithmic where writes and reads are too far apart for one linear axis */
+  scale: Chart['yScale'];
   /** what a line is called, and what its rows' ids begin with; a number follows */
   lines: [name: string, rowsBegin: string][];
 };
@@ -23,6 +25,7 @@ const SUBJECTS: readonly Subject[] = [
     name: 'connections',
     title: 'by the number of connections',
     xTitle: 'connections at the same time (folder of 100, documents of 200 B)',
+    scale: 'linear',
     lines: [
       ['PUT', 'growth-concurrency-put-'],
       ['GET', 'growth-concurrency-get-'],
@@ -32,6 +35,7 @@ const SUBJECTS: readonly Subject[] = [
     name: 'folder-size',
     title: 'by the size of the folder',
     xTitle: 'documents in the folder (200 B each; 1 writer, 8 readers)',
+    scale: 'logarithmic',
     lines: [
       ['PUT', 'growth-put-'],
       ['GET', 'growth-get-'],
@@ -42,6 +46,7 @@ const SUBJECTS: readonly Subject[] = [
     name: 'history',
     title: 'by the length of the history',
     xTitle: 'commits before (folder of 10; 1 writer, 8 readers)',
+    scale: 'logarithmic',
     lines: [
       ['PUT', 'growth-history-put-'],
       ['GET', 'growth-history-get-'],
@@ -55,14 +60,12 @@ const FIGURES = [
     name: 'throughput',
     title: 'Requests per second',
     yTitle: 'requests per second',
-    yScale: 'linear',
     pick: (round: Round) => round.value,
   },
   {
     name: 'p99',
     title: 'Time of an answer (p99)',
     yTitle: 'ms, 99 % are quicker',
-    yScale: 'logarithmic',
     pick: (round: Round) => round.p99Ms,
   },
 ] as const;
@@ -79,10 +82,11 @@ export function drawPlots(run: RunFile): string[] {
 /** The charts that the rows suffice for. */
 export function plotsOf(rows: readonly RowResult[]): { file: string; svg: string }[] {
   return SUBJECTS.flatMap((subject) =>
-    FIGURES.flatMap(({ name, title, yTitle, yScale, pick }) => {
+    FIGURES.flatMap(({ name, title, yTitle, pick }) => {
       const series = subject.lines.flatMap(([line, begin]) => seriesOf(line, begin, rows, pick));
       if (series.length === 0) return [];
       const { xTitle } = subject;
+      const yScale = name === 'p99' ? 'logarithmic' : subject.scale;
       const chart: Chart = { title: `${title} ${subject.title}`, xTitle, yTitle, yScale, series };
       return [{ file: `${subject.name}-${name}.svg`, svg: drawChart(chart) }];
     }),
