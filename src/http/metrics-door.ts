@@ -11,7 +11,8 @@ import { knowsSecret, type ReadSecret } from './secret-file.ts';
 
 const METRICS = '/metrics';
 /** Who sends one of these speaks for somebody else, on whatever machine it is. */
-const FORWARDED = /^(?:forwarded|via|x-(?:forwarded-.*|real-ip))$/;
+const FORWARDED =
+  /^(?:forwarded.*|via|x[-_]forwarded.*|x-real-ip|(?:x-|cf-|true-|x-cluster-|fastly-)(?:client|connecting)-ip)$/;
 
 /** Who may read: whoever asks from this machine, whoever knows the secret, nobody. */
 export type MetricsReaders = { kind: 'local' } | { kind: 'token'; readSecret: ReadSecret } | { kind: 'off' };

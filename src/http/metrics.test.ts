@@ -137,7 +137,15 @@ test('threat 38: a stranger, a proxy, and a page of another name find nothing at
   assert.equal(await statusOf(port, { host }), 200);
   assert.equal(await statusOf(port, { host: 'rs.example.com' }), 404);
   assert.equal(await statusOf(port, { host: 'rebound.example' }), 404);
-  for (const name of ['x-forwarded-for', 'X-Forwarded-Proto', 'forwarded', 'via', 'x-real-ip']) {
+  for (const name of [
+    'x-forwarded-for',
+    'X-Forwarded-Proto',
+    'forwarded',
+    'via',
+    'x-real-ip',
+    'CF-Connecting-IP',
+    'true-client-ip',
+  ]) {
     assert.equal(await statusOf(port, { host, [name]: '127.0.0.1' }), 404, name);
   }
   assert.equal((await fetch(`http://${host}/metrics`, { method: 'POST' })).status, 404);

@@ -42,11 +42,19 @@ test('few repositories are synced one by one, many with their file system', asyn
 test('where the file system cannot be synced as a whole, each is; an error keeps the journal', async () => {
   const all = repositories(65);
   await syncRepositories(folder, all, async () => false);
-  renameSync(all[64]!.folder, join(folder, 'gone'));
+  renameSync(join(all[63]!.folder, 'refs/heads'), join(all[63]!.folder, 'gone'));
   await assert.rejects(
     syncRepositories(folder, all, async () => false),
     { code: 'ENOENT' },
   );
+});
+
+test('one that was removed meanwhile holds up none of the others', async () => {
+  const all = repositories(65);
+  rmSync(all[3]!.folder, { recursive: true });
+  await syncRepositories(folder, all, async () => false);
+  await syncRepositories(folder, all, async () => true);
+  await syncRepositories(folder, all.slice(0, 5));
 });
 
 test('one that stands on another file system is synced by itself', {

@@ -1,7 +1,7 @@
 // Before a journal segment may go, what it holds must be on the disk in packs and refs. Of a few repositories these are synced
 // one by one; of many, the whole file system is: that takes about as long for ten thousand as for a hundred, where file by
 // file each would take five syncs.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { packFolder } from '../git/pack-files.ts';
 import { syncFileSystem } from '../git/process.ts';
@@ -15,7 +15,8 @@ const SYNC_WHOLE_ABOVE = 64;
 const LOOK_AT_ONCE = 64;
 
 /**
- * Waits until packs, indexes and mains of all of them are on the disk.
+ * Waits until packs, indexes and mains of all of them are on the disk. Of one that is gone (an account that was removed)
+ * nothing is left to wait for.
  * @param repositoriesFolder what is on its file system is synced as a whole when there are many
  */
 export async function syncRepositories(
@@ -25,7 +26,7 @@ export async function syncRepositories(
 ): Promise<void> {
   const isWhole = unsynced.length > SYNC_WHOLE_ABOVE && (await syncWhole(repositoriesFolder));
   const left = isWhole ? await elsewhere(repositoriesFolder, unsynced) : unsynced;
-  for (const { folder, packs } of left) await syncPacksAndMain(folder, packs);
+  for (const { folder, packs } of left) if (existsSync(folder)) await syncPacksAndMain(folder, packs);
 }
 
 /** Those that somebody put on another disk, with a link in their place. */

@@ -70,6 +70,22 @@ test('large bodies, and bodies of unknown length, leave room for others; one alo
   for (const user of ['a', 'b', 'c', 'd', 'e']) memory.leave(user, 100 * MIB);
 });
 
+test('a large body that waits holds up no small one: a part of the room is theirs', async () => {
+  const memory = openWriteMemory(4 * MIB, none);
+  const large = ['a', 'b', 'c', 'd', 'e', 'f'].map((user) => memory.enter(user, 100 * MIB));
+  assert.deepEqual(await Promise.all(large.map(isIn)), [true, true, true, true, false, false]);
+  assert.equal(memory.enter('g', 10), undefined);
+  assert.equal(memory.enter('h', 100_000), undefined);
+  memory.leave('a', 100 * MIB);
+  assert.deepEqual(await Promise.all(large.slice(4).map(isIn)), [true, false]);
+  memory.leave('b', 100 * MIB);
+  assert.equal(await isIn(large[5]), true);
+  for (const user of ['c', 'd', 'e', 'f']) memory.leave(user, 100 * MIB);
+  memory.leave('g', 10);
+  memory.leave('h', 100_000);
+  assert.equal(memory.held(), 0);
+});
+
 test('what waits too long is refused, with the reason', async () => {
   const memory = openWriteMemory(4 * MIB, none, 20);
   assert.equal(memory.enter('a', 900_000), undefined);

@@ -37,8 +37,12 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
   const taken = new Map<string, number>();
   const waiting = new Set<Waiting>();
   let held = 0;
-  /** the first that waits for all, not for its own account: smaller ones do not pass it */
+  /** by large bodies */
+  let heldLarge = 0;
+  /** one waits for all, not for its own account: smaller ones do not pass it */
   let isFull = false;
+  /** a large one does so: others pass it, as a part of the room is theirs */
+  let isFullForLarge = false;
 
   function hasOwnRoom(user: string, bytes: number): boolean {
     const own = taken.get(user);
@@ -46,21 +50,35 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
   }
 
   function hasRoom(bytes: number): boolean {
-    const most = bytes === SPOOL_BYTES ? limit * LARGE_PART : limit;
-    return held + Math.min(bytes, most) + overrun() <= most;
+    if (held + Math.min(bytes, limit) + overrun() > limit) return false;
+    const mostLarge = limit * LARGE_PART;
+    return !isLarge(bytes) || heldLarge + Math.min(bytes, mostLarge) <= mostLarge;
+  }
+
+  function mustQueue(bytes: number): boolean {
+    return isFull || (isLarge(bytes) && isFullForLarge);
+  }
+
+  function noteFull(bytes: number): void {
+    if (isLarge(bytes)) isFullForLarge = true;
+    else isFull = true;
   }
 
   function take(user: string, bytes: number): void {
     held += bytes;
+    if (isLarge(bytes)) heldLarge += bytes;
     taken.set(user, (taken.get(user) ?? 0) + bytes);
   }
 
   function retry(): void {
     isFull = false;
+    isFullForLarge = false;
     for (const each of waiting) {
-      if (!hasOwnRoom(each.user, each.bytes)) continue;
-      isFull = !hasRoom(each.bytes);
-      if (isFull) return;
+      if (mustQueue(each.bytes) || !hasOwnRoom(each.user, each.bytes)) continue;
+      if (!hasRoom(each.bytes)) {
+        noteFull(each.bytes);
+        continue;
+      }
       take(each.user, each.bytes);
       each.admit();
     }
@@ -83,20 +101,21 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
         retry();
       }, maxWaitMs);
       waiting.add(each);
-      if (hasOwnRoom(user, bytes)) isFull = true;
+      if (hasOwnRoom(user, bytes)) noteFull(bytes);
     });
   }
 
   return {
     enter(user, length) {
       const bytes = bytesFor(length);
-      if (isFull || !hasOwnRoom(user, bytes) || !hasRoom(bytes)) return wait(user, bytes);
+      if (mustQueue(bytes) || !hasOwnRoom(user, bytes) || !hasRoom(bytes)) return wait(user, bytes);
       take(user, bytes);
       return undefined;
     },
     leave(user, length) {
       const bytes = bytesFor(length);
       held -= bytes;
+      if (isLarge(bytes)) heldLarge -= bytes;
       const own = taken.get(user)! - bytes;
       if (own === 0) taken.delete(user);
       else taken.set(user, own);
@@ -108,6 +127,10 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
     held: () => held,
     waiting: () => waiting.size,
   };
+}
+
+function isLarge(bytes: number): boolean {
+  return bytes === SPOOL_BYTES;
 }
 
 /** A body is held twice, as it came and deflated. One of unknown length may be the largest that is. */
