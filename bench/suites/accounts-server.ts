@@ -3,20 +3,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../load-job.ts';
-import { readProcessorMs } from '../machine.ts';
 import { mustRun, type Started, startServer, stop } from '../processes.ts';
 import type { Round } from '../results.ts';
 import { freePort } from '../sides/side.ts';
 import { ACCOUNTS_DOCUMENTS } from './accounts-data.ts';
 import type { SpreadJob, SpreadResult } from './accounts-load.ts';
+import { untilAnswers, untilIdle } from './waiting.ts';
 
 const entry = join(import.meta.dirname, '../../bin/gitstead.js');
-const START_LIMIT_MS = 60_000;
-const ASK_AGAIN_MS = 5;
 const LOAD_GRACE_MS = 60_000;
-/** A server that used at most this of a core since the last look does nothing in the background. */
-const IDLE_SHARE = 0.2;
-const IDLE_LOOK_MS = 100;
 const IDLE_LIMIT_MS = 4_000;
 const LOOK_AT_FILES_MS = 20;
 
@@ -34,23 +29,8 @@ export async function startAccountsServer(folder: string): Promise<AccountsServe
   const serve = ['serve', '--data', join(folder, 'data'), '--host', '127.0.0.1', '--port', String(port)];
   const begin = performance.now();
   const started = startServer([entry, ...serve], { cwd: folder, logFile: join(folder, 'output.log') });
-  await untilHealthy(started, port);
+  await untilAnswers({ process: started, port }, '/health');
   return { process: started, port, startedInMs: performance.now() - begin, stop: () => stop(started) };
-}
-
-async function untilHealthy(started: Started, port: number): Promise<void> {
-  let hasEnded = false;
-  started.ended.then(() => {
-    hasEnded = true;
-  });
-  const limit = performance.now() + START_LIMIT_MS;
-  while (performance.now() < limit && !hasEnded) {
-    const answer = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
-    await answer?.arrayBuffer();
-    if (answer?.status === 200) return;
-    await pauseFor(ASK_AGAIN_MS);
-  }
-  throw new Error(`did not start: ${started.lastWords()}`);
 }
 
 export type Spread = Pick<SpreadJob, 'method' | 'connections' | 'warmupSeconds' | 'seconds'> & {
@@ -65,17 +45,8 @@ export async function measureSpread(server: AccountsServer, spread: Spread): Pro
   const load = join(import.meta.dirname, 'accounts-load.ts');
   const said = await mustRun(process.execPath, [load], { input: JSON.stringify(job), limitMs });
   const { perSecond, ...round } = JSON.parse(said) as SpreadResult;
-  await untilIdle(server);
+  await untilIdle(server, IDLE_LIMIT_MS);
   return { value: perSecond, ...round };
-}
-
-async function untilIdle(server: AccountsServer): Promise<void> {
-  const used = () => readProcessorMs(server.process.pid) ?? 0;
-  const limit = performance.now() + IDLE_LIMIT_MS;
-  for (let before = used(); performance.now() < limit; before = used()) {
-    await pauseFor(IDLE_LOOK_MS);
-    if (used() - before <= IDLE_SHARE * IDLE_LOOK_MS) return;
-  }
 }
 
 /** The most descriptors that the server has open while `work` goes on. Linux only. */
@@ -92,8 +63,4 @@ export async function mostOpenFiles(server: AccountsServer, work: () => Promise<
     clearInterval(timer);
   }
   return most;
-}
-
-export function pauseFor(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

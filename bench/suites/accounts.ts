@@ -9,13 +9,8 @@ import { addRound, type RowResult } from '../results.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import type { Plan, Suite } from '../suite.ts';
 import { ACCOUNTS_MODULES, accountName, makeAccountsFolder } from './accounts-data.ts';
-import {
-  type AccountsServer,
-  measureSpread,
-  mostOpenFiles,
-  pauseFor,
-  startAccountsServer,
-} from './accounts-server.ts';
+import { type AccountsServer, measureSpread, mostOpenFiles, startAccountsServer } from './accounts-server.ts';
+import { pauseFor } from './waiting.ts';
 
 const ACCOUNTS = 10_000;
 const SIDE = 'gitstead';

@@ -13,7 +13,8 @@ import { quantile } from '../statistics.ts';
 import type { Plan, Suite } from '../suite.ts';
 import type { CheckpointTimes } from './background-checkpoints.ts';
 import { makeHistory, makeModules } from './growth-repository.ts';
-import { type GrowthServer, openGrowthServer, untilIdle } from './growth-server.ts';
+import { type GrowthServer, openGrowthServer } from './growth-server.ts';
+import { untilIdle } from './waiting.ts';
 
 export type BackgroundJob = {
   port: number;

@@ -20,7 +20,8 @@ import {
   readLog,
 } from './git-sides.ts';
 import { makeHistory, makeModules } from './growth-repository.ts';
-import { type GrowthServer, openGrowthServer, untilIdle } from './growth-server.ts';
+import { type GrowthServer, openGrowthServer } from './growth-server.ts';
+import { untilIdle } from './waiting.ts';
 
 const MODULE = 'history';
 const DOCUMENTS = 100;

@@ -4,7 +4,8 @@ import { documentName } from '../documents.ts';
 import { addRound, type Round, type RowResult } from '../results.ts';
 import { type Plan, wants } from '../suite.ts';
 import { layDown, makeModules } from './growth-repository.ts';
-import { type GrowthServer, measureLoop, tagOf, untilAnswers, untilIdle } from './growth-server.ts';
+import { type GrowthServer, measureLoop, tagOf } from './growth-server.ts';
+import { untilAnswers, untilIdle } from './waiting.ts';
 
 export const SIZES = [10, 100, 10_000, 100_000] as const;
 export const CONNECTIONS = [1, 2, 4, 8, 16, 32, 64] as const;

@@ -4,7 +4,8 @@ import { addRound, type Round, type RowResult } from '../results.ts';
 import { type Plan, wants } from '../suite.ts';
 import { read, readUnchanged, rowOf, write } from './growth-folders.ts';
 import { makeHistory, makeModules } from './growth-repository.ts';
-import { type GrowthServer, untilIdle } from './growth-server.ts';
+import type { GrowthServer } from './growth-server.ts';
+import { untilIdle } from './waiting.ts';
 
 export const HISTORIES = [10, 10_000, 100_000] as const;
 const SHORTEST = HISTORIES[0];

@@ -7,15 +7,10 @@ import { readProcessorMs } from '../machine.ts';
 import { mustRun, type Started, startServer, stop, temporaryFolder } from '../processes.ts';
 import type { Round } from '../results.ts';
 import { folderPath, freePort, userName } from '../sides/side.ts';
+import { untilAnswers } from './waiting.ts';
 
 const entry = join(import.meta.dirname, '../../bin/gitstead.js');
 const COMMAND_LIMIT_MS = 30_000;
-const START_LIMIT_MS = 60_000;
-const ASK_AGAIN_MS = 4;
-/** A server that used at most this of a core since the last look does nothing in the background. */
-const IDLE_SHARE = 0.2;
-const IDLE_LOOK_MS = 100;
-const IDLE_LIMIT_MS = 15_000;
 
 export type GrowthServer = {
   /** all that it has, to be removed with `removeFolder` */
@@ -54,7 +49,7 @@ export async function openGrowthServer(name: string, users = 1): Promise<GrowthS
     async start() {
       const begin = performance.now();
       server.process = spawnIt();
-      await untilAnswers(server, '/health', () => true);
+      await untilAnswers(server, '/health');
       return performance.now() - begin;
     },
     stop: () => stop(server.process),
@@ -63,7 +58,7 @@ export async function openGrowthServer(name: string, users = 1): Promise<GrowthS
       await server.process.ended;
     },
   };
-  await untilAnswers(server, '/health', () => true);
+  await untilAnswers(server, '/health');
   for (let user = 0; user < users; user += 1) {
     authorizations.push(await createAccount(data, folder, userName(user)));
   }
@@ -77,28 +72,6 @@ async function createAccount(data: string, cwd: string, name: string): Promise<s
   return `Bearer ${(await command(['token', 'create', name, '*:rw'])).trim()}`;
 }
 
-/** Asks every few ms until the path is answered with 200 and a body that `isRight`. */
-export async function untilAnswers(
-  server: GrowthServer,
-  path: string,
-  isRight: (body: string) => boolean,
-  authorization = '',
-): Promise<void> {
-  let hasEnded = false;
-  server.process.ended.then(() => {
-    hasEnded = true;
-  });
-  const headers = authorization ? { authorization } : {};
-  const limit = performance.now() + START_LIMIT_MS;
-  while (performance.now() < limit && !hasEnded) {
-    const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, { headers }).catch(() => undefined);
-    const body = await answer?.text().catch(() => undefined);
-    if (answer?.status === 200 && body !== undefined && isRight(body)) return;
-    await pauseFor(ASK_AGAIN_MS);
-  }
-  throw new Error(`${path} was not answered: ${server.process.lastWords()}`);
-}
-
 /** The ETag of a document of the module's folder, or of the folder itself, as it stands in the header. */
 export async function tagOf(server: GrowthServer, module: string, name = ''): Promise<string> {
   const { folder, authorization } = server.target(module);
@@ -108,16 +81,6 @@ export async function tagOf(server: GrowthServer, module: string, name = ''): Pr
   const tag = answer.headers.get('etag');
   if (answer.status !== 200 || tag === null) throw new Error(`GET of ${folder}${name} was ${answer.status}`);
   return tag;
-}
-
-/** Waits until what a load left to be done in the background is done: the next one is not to pay for it. */
-export async function untilIdle(server: GrowthServer): Promise<void> {
-  const used = () => readProcessorMs(server.process.pid) ?? 0;
-  const limit = performance.now() + IDLE_LIMIT_MS;
-  for (let before = used(); performance.now() < limit; before = used()) {
-    await pauseFor(IDLE_LOOK_MS);
-    if (used() - before <= IDLE_SHARE * IDLE_LOOK_MS) return;
-  }
 }
 
 export type Loop = Pick<LoopJob, 'method' | 'targets' | 'documents' | 'warmupSeconds' | 'seconds'> & {
@@ -140,8 +103,4 @@ function roundOf({ rate, p50Ms, p99Ms, generatorLoad, errors, firstError }: Load
     ...(errors > 0 ? { errors } : {}),
     ...(firstError === undefined ? {} : { firstError }),
   };
-}
-
-export function pauseFor(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -6,7 +6,8 @@ import { documentName } from '../documents.ts';
 import { removeFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
 import { layDown, makeHistory, makeModules } from './growth-repository.ts';
-import { type GrowthServer, openGrowthServer, untilAnswers } from './growth-server.ts';
+import { type GrowthServer, openGrowthServer } from './growth-server.ts';
+import { untilAnswers } from './waiting.ts';
 
 const MODULES = ['books', 'notes', 'photos', 'tasks', 'trips'];
 /** `docs` is the folder that targets name */

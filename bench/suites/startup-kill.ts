@@ -7,7 +7,8 @@ import { documentName } from '../documents.ts';
 import { removeFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
 import { HISTORY_WRITERS, makeModules } from './growth-repository.ts';
-import { type GrowthServer, measureLoop, openGrowthServer, pauseFor } from './growth-server.ts';
+import { type GrowthServer, measureLoop, openGrowthServer } from './growth-server.ts';
+import { pauseFor } from './waiting.ts';
 
 const OURS = 'gitstead';
 const MODULE = 'bench';

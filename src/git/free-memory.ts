@@ -2,7 +2,7 @@
 // milliseconds, and pages that are used again cost less than new ones.
 
 /** Whether a buffer has memory to itself. Small ones may share theirs with others, in Node's pool. */
-export function hasOwnMemory(bytes: Buffer): boolean {
+function hasOwnMemory(bytes: Buffer): boolean {
   return bytes.length > Buffer.poolSize >>> 1 && bytes.buffer instanceof ArrayBuffer;
 }
 

@@ -90,6 +90,14 @@ async function becomes(t: TestContext, ask: () => Promise<number>, status: numbe
   );
 }
 
+/** A token of a new account, once the storage process has asked about it and written with it. */
+async function tokenThatWrites(t: TestContext, two: Two): Promise<string> {
+  await two.accounts.createUser('ann');
+  const token = await two.accounts.createToken('ann', 'notes:rw');
+  await becomes(t, () => write(two, token), 201, [401]);
+  return token;
+}
+
 async function statusOf(url: string, init: RequestInit = {}): Promise<number> {
   const answer = await fetch(url, { redirect: 'manual', ...init });
   await answer.arrayBuffer();
@@ -214,9 +222,7 @@ test('by introspection a token works, and ends within 10 s of its revocation', {
 }, async (t) => {
   await using two = await openWithIntrospection();
   const { accounts } = two;
-  await accounts.createUser('ann');
-  const token = await accounts.createToken('ann', 'notes:rw');
-  await becomes(t, () => write(two, token), 201, [401]);
+  const token = await tokenThatWrites(t, two);
   assert.equal(await readAs(two, token), 200);
   assert.equal(await readAs(two, 'x'.repeat(43)), 401);
   await eachServesItsOwn(two, token);
@@ -237,9 +243,7 @@ test('an accounts process that is killed or hangs is 503 and never 401, and when
 }, async (t) => {
   await using two = await openWithIntrospection();
   const { accounts } = two;
-  await accounts.createUser('ann');
-  const token = await accounts.createToken('ann', 'notes:rw');
-  await becomes(t, () => write(two, token), 201, [401]);
+  const token = await tokenThatWrites(t, two);
 
   accounts.process.kill('SIGSTOP');
   assert.equal(await readAs(two, token), 200, 'a token that was asked about just now is known');
