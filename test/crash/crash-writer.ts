@@ -46,6 +46,7 @@ const storage = await openStorage({
   log: openLog(job.meddle ? 'silent' : 'error'),
   host: 'crash.example',
   segmentBytes: job.segmentBytes,
+  ...(job.maxOpen === undefined ? {} : { maxOpen: job.maxOpen }),
   passing,
 });
 tell('open');

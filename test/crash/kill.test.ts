@@ -51,6 +51,27 @@ async function collectGarbage(dataFolder: string): Promise<void> {
   }
 }
 
+const CROWDED_KILLS = 4;
+const CROWDED = { segmentBytes: 1 << 16, maxOpen: 3, modules: 12 };
+
+test('so does one that closes and merges repositories all the time', async (t) => {
+  const seed = Number(process.env.GITSTEAD_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`seed ${seed}`);
+  const dice = diceOf(seed);
+  const dataFolder = temporaryDataFolder();
+  t.after(() => removeFolder(dataFolder));
+  const expectations = openExpectations();
+  for (let kill = 0; kill < CROWDED_KILLS; kill++) {
+    const base = expectations.nextBase();
+    const job = { ...CROWDED, dataFolder, seed: seed + kill, base, acks: Number.MAX_SAFE_INTEGER };
+    const run = await runWriter(job, { killAfter: 200 + dice(2000) });
+    assert.equal(run.code, undefined, 'it was killed');
+    expectations.add(run.lines);
+    await checkAfterCrash(dataFolder, expectations);
+  }
+  t.diagnostic(`${expectations.acknowledged()} writes acknowledged`);
+});
+
 const SERVER_KILLS = 3;
 
 test('a server that is killed keeps what its clients were told', async (t) => {

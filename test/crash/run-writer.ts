@@ -14,6 +14,10 @@ export type WriterJob = {
   /** so many writes, then the store is closed */
   acks: number;
   segmentBytes: number;
+  /** idle repositories beyond so many are closed */
+  maxOpen?: number;
+  /** so many for each user, with a document of each writer in each */
+  modules?: number;
   /** kills itself there, when it passes for that time */
   stop?: { point: StopPoint; time: number };
   /**

@@ -16,9 +16,13 @@ const TYPES = ['text/plain', 'application/json; charset=utf-8', 'image/png', 'te
 /** `undefined`: there is no document at this version. */
 export type State = { type: string; bytes: Buffer } | undefined;
 
-/** The documents of a writer, as keys: `user/module/…/name`, or `user/name` in the user's root. */
-export function keysOf(writer: number): string[] {
+/**
+ * The documents of a writer, as keys: `user/module/…/name`, or `user/name` in the user's root.
+ * @param modules one document in each of so many, instead
+ */
+export function keysOf(writer: number, modules = 0): string[] {
   const user = writer % 4 === 0 ? 'bob' : 'alice';
+  if (modules > 0) return Array.from({ length: modules }, (_, module) => `${user}/m${module}/f/w${writer}`);
   const keys = [
     `${user}/notes/w${writer}.txt`,
     `${user}/notes/deep/er/w${writer}.json`,
@@ -94,12 +98,12 @@ export type Report = (event: 'send' | 'ack', key: string, version: number) => vo
 export async function runWriters(
   target: Target,
   report: Report,
-  job: { seed: number; base: number; acks: number },
+  job: { seed: number; base: number; acks: number; modules?: number },
 ): Promise<void> {
   let left = job.acks;
   async function write(writer: number): Promise<void> {
     const dice = diceOf(job.seed * WRITERS + writer);
-    const keys = keysOf(writer);
+    const keys = keysOf(writer, job.modules);
     for (let version = job.base + 1; left > 0; version++) {
       left--;
       if (dice(12) === 0) {
