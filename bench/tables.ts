@@ -24,7 +24,7 @@ export function fillMarkers(text: string, run: RunFile, path: string): { text: s
     const content = contentOf(name, run, path);
     if (content === undefined) return old;
     filled.push(name);
-    return `<!-- bench:${name} -->\n${content}\n<!-- /bench -->`;
+    return between(name, content);
   });
   return { text: replaced, filled };
 }
@@ -45,7 +45,21 @@ function describeRun({ machine, plan, date, commit, dirty }: RunFile, path: stri
   ].join('\n');
 }
 
-function formatMarkdown([head, ...lines]: string[][]): string {
+/** Puts a text between the markers of that name in docs/performance.md. */
+export function writeMarker(name: string, content: string): void {
+  const text = readFileSync(page, 'utf8');
+  const marked = text.replaceAll(MARKED, (old, found: string) =>
+    found === name ? between(name, content) : old,
+  );
+  writeFileSync(page, marked);
+}
+
+function between(name: string, content: string): string {
+  return `<!-- bench:${name} -->\n${content}\n<!-- /bench -->`;
+}
+
+/** A table of Markdown: its head, then its lines; the first column holds words, the others figures. */
+export function formatMarkdown([head, ...lines]: string[][]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   const rule = head!.map((_, column) => (column === 0 ? '---' : '--:'));

@@ -6,7 +6,7 @@ import type { Target } from '../load-job.ts';
 import { mustRun, type Started, startServer, stop } from '../processes.ts';
 import type { Round } from '../results.ts';
 import { freePort } from '../sides/side.ts';
-import { ACCOUNTS_DOCUMENTS } from './accounts-data.ts';
+import { ACCOUNTS_DOCUMENTS, ACCOUNTS_MODULES, accountName } from './accounts-data.ts';
 import type { SpreadJob, SpreadResult } from './accounts-load.ts';
 import { untilAnswers, untilIdle } from './waiting.ts';
 
@@ -23,14 +23,30 @@ export type AccountsServer = {
   stop(): Promise<void>;
 };
 
-/** @param folder holds `data`, the data folder */
-export async function startAccountsServer(folder: string): Promise<AccountsServer> {
+/**
+ * @param folder holds `data`, the data folder
+ * @param nodeFlags for a profile: put before the program's name
+ */
+export async function startAccountsServer(folder: string, nodeFlags: string[] = []): Promise<AccountsServer> {
   const port = await freePort();
   const serve = ['serve', '--data', join(folder, 'data'), '--host', '127.0.0.1', '--port', String(port)];
   const begin = performance.now();
-  const started = startServer([entry, ...serve], { cwd: folder, logFile: join(folder, 'output.log') });
+  const started = startServer([...nodeFlags, entry, ...serve], {
+    cwd: folder,
+    logFile: join(folder, 'output.log'),
+  });
   await untilAnswers({ process: started, port }, '/health');
   return { process: started, port, startedInMs: performance.now() - begin, stop: () => stop(started) };
+}
+
+/** The folders of the accounts `from` up to `to`. */
+export function targetsOf(tokens: readonly string[], from: number, to = tokens.length): Target[] {
+  return tokens.slice(from, to).flatMap((token, at) =>
+    ACCOUNTS_MODULES.map((module) => ({
+      folder: `/storage/${accountName(from + at)}/${module}/docs/`,
+      authorization: `Bearer ${token}`,
+    })),
+  );
 }
 
 export type Spread = Pick<SpreadJob, 'method' | 'connections' | 'warmupSeconds' | 'seconds'> & {

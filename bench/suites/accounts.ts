@@ -2,14 +2,19 @@
 // of requests to random users beside those of one user alone, and open files.
 import { join } from 'node:path';
 import { type Goal, ratio } from '../goals.ts';
-import type { Target } from '../load-job.ts';
 import { readMemory } from '../machine.ts';
 import { removeFolder, temporaryFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import type { Plan, Suite } from '../suite.ts';
-import { ACCOUNTS_MODULES, accountName, makeAccountsFolder } from './accounts-data.ts';
-import { type AccountsServer, measureSpread, mostOpenFiles, startAccountsServer } from './accounts-server.ts';
+import { makeAccountsFolder } from './accounts-data.ts';
+import {
+  type AccountsServer,
+  measureSpread,
+  mostOpenFiles,
+  startAccountsServer,
+  targetsOf,
+} from './accounts-server.ts';
 import { pauseFor } from './waiting.ts';
 
 const ACCOUNTS = 10_000;
@@ -114,16 +119,6 @@ function touchMany(server: AccountsServer, tokens: readonly string[]): Promise<n
       await measureSpread(server, { method, targets, ...limits, answers: TOUCHES[method] });
     }
   });
-}
-
-/** The folders of the accounts `from` up to `to`. */
-function targetsOf(tokens: readonly string[], from: number, to: number): Target[] {
-  return tokens.slice(from, to).flatMap((token, at) =>
-    ACCOUNTS_MODULES.map((module) => ({
-      folder: `/storage/${accountName(from + at)}/${module}/docs/`,
-      authorization: `Bearer ${token}`,
-    })),
-  );
 }
 
 const MAX_START_MS = 2_000;
