@@ -80,12 +80,13 @@ export function openMemoryStorage(options: MemoryStorageOptions = {}): MemorySto
       const description = { '@context': 'http://remotestorage.io/spec/folder-description', items };
       return { etag, body: Buffer.from(JSON.stringify(description)) };
     },
-    async put(path, { body: source, length, ...request }) {
+    async put(path, { sender, body: source, length, ...request }) {
       failIfTold('put');
       checkNames(path);
       const body = await readAll(source, documentBytes);
       if (length !== undefined && length !== body.length)
         throw new GitsteadError('bad-request', 'another length');
+      await sender?.confirm();
       writes.push({ path, request });
       const { documents, key, current, isStale } = judge(path, request.precondition);
       if (isStale) return { kind: 'stale', current: current?.etag };

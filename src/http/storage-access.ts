@@ -27,7 +27,7 @@ export type Refusal = { error: GitsteadError; challenge: string };
 
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
-const REALM = 'realm="remoteStorage"';
+export const REALM = 'realm="remoteStorage"';
 
 /** What a request shows of a token: undefined where there is none, '' where it is no token. */
 type Shown = { token: string | undefined; inQuery: boolean };

@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { StoragePath } from '../protocol/paths.ts';
 import { CORS_HEADERS } from './cors.ts';
 import { answerAndDropBody, isBodyPending } from './request-body.ts';
+import { REALM } from './storage-access.ts';
 
 /** What stored bytes may do in a browser: nothing (threat 20). A document is never taken for another type. */
 const INERT = [
@@ -24,6 +25,9 @@ const PUBLIC_READ_HEADERS = ['Cache-Control', 'no-cache, public', ...INERT];
 const NOT_KEPT = ['Cache-Control', 'no-store, no-transform', ...CORS_HEADERS];
 
 const TEXT = ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'];
+
+/** A 401 names how to do better (RFC 9110, section 15.5.2): here of a token that was good when the request came. */
+const TOKEN_ENDED = ['WWW-Authenticate', `Bearer ${REALM}, error="invalid_token"`];
 
 const RETRY_SECONDS: Partial<Record<ErrorCode, string>> = { 'not-ready': '5', 'too-many': '1' };
 
@@ -105,6 +109,7 @@ export function answerError(
   if (error.status >= 500) logFailure(log, request, error);
   const retry = RETRY_SECONDS[error.code];
   const more = retry === undefined || headers.includes('Retry-After') ? [] : ['Retry-After', retry];
+  if (error.status === 401 && !headers.includes('WWW-Authenticate')) more.push(...TOKEN_ENDED);
   answer(request, response, error.status, [...more, ...headers], error.message);
 }
 

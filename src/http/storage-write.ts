@@ -7,9 +7,9 @@ import { type Precondition, parsePrecondition, permitsWrite } from '../protocol/
 import { parseContentType } from '../protocol/content-type.ts';
 import type { DocumentPath } from '../protocol/paths.ts';
 import { formatScope } from '../protocol/scopes.ts';
-import type { Author, DocumentInfo, Storage, WriteResult } from '../storage/types.ts';
+import type { Author, DocumentInfo, Sender, Storage, WriteResult } from '../storage/types.ts';
 import { bodyLength, readBody } from './request-body.ts';
-import type { Access, Exchange } from './storage-access.ts';
+import type { Access, Exchange, Refusal } from './storage-access.ts';
 import { answer, answerError, quoted } from './storage-answers.ts';
 import { isLater } from './storage-read.ts';
 import type { UploadSlots } from './upload-slots.ts';
@@ -30,11 +30,41 @@ export type Writing = {
 const LOOK_FIRST_ABOVE_BYTES = 64 * 1024;
 
 /**
+ * The client of a write, as the storage sees it.
+ * @param judge says anew what allows it: its token may have ended since its headers came
+ */
+export function senderOf(
+  request: IncomingMessage,
+  judge: () => Access | Refusal | Promise<Access | Refusal>,
+): Sender {
+  return {
+    confirm() {
+      const judged = judge();
+      return judged instanceof Promise ? judged.then(throwRefusal) : throwRefusal(judged);
+    },
+    onGone(then) {
+      if (request.destroyed) then();
+      else request.once('close', then);
+      return () => void request.off('close', then);
+    },
+  };
+}
+
+function throwRefusal(judged: Access | Refusal): void {
+  if ('error' in judged) throw judged.error;
+}
+
+/**
  * "A successful PUT request to a document MUST result in the request body being stored as the document's new
  * content, … the value of its Content-Type header being stored, … its version being updated." The answer carries
  * the new version.
  */
-export async function putDocument(writing: Writing, exchange: Exchange, path: DocumentPath): Promise<void> {
+export async function putDocument(
+  writing: Writing,
+  exchange: Exchange,
+  path: DocumentPath,
+  sender: Sender,
+): Promise<void> {
   const { request, response } = exchange;
   const access = exchange.access!;
   const type = parseContentType(request.headers['content-type']);
@@ -53,10 +83,8 @@ export async function putDocument(writing: Writing, exchange: Exchange, path: Do
     const body = readBody(request, response, writing.silenceMs);
     try {
       const author = authorOf(access);
-      answerWrite(
-        exchange,
-        await writing.storage.put(path, { type, body, length, precondition, author, quotaBytes }),
-      );
+      const put = { sender, type, body, length, precondition, author, quotaBytes };
+      answerWrite(exchange, await writing.storage.put(path, put));
     } catch (error) {
       answerError(writing.log, request, response, body.failure() ?? error);
     }
@@ -71,10 +99,11 @@ export async function deleteDocument(
   writing: Writing,
   exchange: Exchange,
   path: DocumentPath,
+  sender: Sender,
 ): Promise<void> {
   const { precondition } = await judgeEarly(writing, exchange.request, path, 0);
   const author = authorOf(exchange.access!);
-  answerWrite(exchange, await writing.storage.delete(path, { precondition, author }));
+  answerWrite(exchange, await writing.storage.delete(path, { sender, precondition, author }));
 }
 
 function authorOf({ grant, scope }: Access): Author {

@@ -12,7 +12,10 @@ import {
   type MemoryServerOptions,
   openMemoryServer,
 } from '../../test/open-memory-server.ts';
+import type { TokenGrant } from '../db/tokens.ts';
 import { GitsteadError } from '../errors.ts';
+import { parseUserName } from '../protocol/paths.ts';
+import { parseScopes } from '../protocol/scopes.ts';
 
 type Setup = MemoryServer & {
   token: string;
@@ -220,6 +223,25 @@ test('threat 27: a client that stops sending is answered with 408, and nothing i
     }
     assert.deepEqual(server.storage.writes, []);
   }));
+
+test('a token that ends while its upload is on its way: 401 at the end of the body, and nothing is stored', async () => {
+  const state: { grant: TokenGrant | undefined } = { grant: undefined };
+  await withServer({ checkToken: () => state.grant }, async (server) => {
+    const scopes = parseScopes('notes:rw')!;
+    state.grant = { id: 'g', user: parseUserName('alice')!, app: undefined, scopes, quotaBytes: undefined };
+    const asked = begin(server, '/notes/a', { 'Content-Length': 8, Expect: '100-continue' });
+    await once(asked, 'continue');
+    asked.write('half');
+    state.grant = undefined;
+    asked.end('half');
+    const response = await answerTo(asked);
+    assert.equal(response.statusCode, 401);
+    assert.match(response.headers['www-authenticate']!, /^Bearer .*error="invalid_token"$/);
+    assert.equal(response.headers['access-control-allow-origin'], '*');
+    response.resume();
+    assert.deepEqual(server.storage.writes, []);
+  });
+});
 
 test('a client that leaves in the middle of its body stores nothing, and harms nobody', () =>
   withServer({}, async (server) => {

@@ -198,7 +198,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   /** @param isOwned false: the account was removed meanwhile */
   async function putBody(
     path: DocumentPath,
-    { type, body: source, length, precondition, author, quotaBytes }: PutRequest,
+    { sender, type, body: source, length, precondition, author, quotaBytes }: PutRequest,
     isOwned: () => boolean,
   ): Promise<WriteResult> {
     const openSpool = () => {
@@ -208,9 +208,12 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     const body = await takeBody(source, length, documentLimit, openSpool, threads).catch((error) => {
       throw isOwned() ? error : ownerRemoved(error);
     });
-    if (!isOwned()) throw ownerRemoved();
     let isKept = false;
     try {
+      // a body may be hours on its way
+      const confirmed = sender?.confirm();
+      if (confirmed) await confirmed;
+      if (!isOwned()) throw ownerRemoved();
       const result = await write(path, { precondition, author, quotaBytes, document: { type, body } });
       isKept = result.kind === 'created' || result.kind === 'updated';
       if (isKept && body.kind === 'inline') reads.keep(body.oid, body.bytes);
@@ -231,7 +234,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       room.check((request.length ?? 0) + pending.bytes);
       const removals = removalsOf.get(path.user);
       const isOwned = () => removalsOf.get(path.user) === removals;
-      const wait = writes.enter(path.user, request.length);
+      const wait = writes.enter(path.user, request.length, request.sender);
       if (wait) await wait;
       try {
         return await putBody(path, request, isOwned);
@@ -240,7 +243,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       }
     },
 
-    async delete(path, { precondition, author }) {
+    async delete(path, { sender, precondition, author }) {
       checkNames(path);
       if (!registry.find(path.user, moduleOf(path))) {
         return permitsWrite(precondition, undefined)
@@ -248,9 +251,10 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
           : { kind: 'stale', current: undefined };
       }
       room.check(pending.bytes);
-      const wait = writes.enter(path.user, 0);
+      const wait = writes.enter(path.user, 0, sender);
       if (wait) await wait;
       try {
+        if (wait) await sender?.confirm();
         return await write(path, { precondition, author, quotaBytes: undefined, document: undefined });
       } finally {
         writes.leave(path.user, 0);

@@ -41,7 +41,20 @@ export type WriteResult =
   /** a document stands where a folder is needed, or the other way round; `at`: its decoded path from the user's root, `notes/a` */
   | { kind: 'clash'; at: string };
 
+/** Who sent a write, while it is on its way. */
+export type Sender = {
+  /** Asked once more when the body has come to its end, or the write has waited: throws when what allowed it has ended. */
+  confirm(): void | Promise<void>;
+  /**
+   * Calls back, once, when nobody waits for the answer any more, at once if that is so already.
+   * @returns takes it back
+   */
+  onGone(then: () => void): () => void;
+};
+
 export type PutRequest = {
+  /** undefined: it cannot go away, and nobody can forbid it */
+  sender?: Sender | undefined;
   type: string;
   /** read to its end, or given up when the write is refused */
   body: BodySource;
@@ -52,6 +65,8 @@ export type PutRequest = {
   /** undefined: no quota */
   quotaBytes: number | undefined;
 };
+
+export type DeleteRequest = Pick<PutRequest, 'sender' | 'precondition' | 'author'>;
 
 /** A part of a document's bytes, both ends included. */
 export type ByteRange = { start: number; end: number };
@@ -70,10 +85,11 @@ export interface Storage extends AsyncDisposable {
   listing(path: FolderPath): Promise<{ etag: string; body: Buffer }>;
   /**
    * @throws too-large, over-quota, bad-path (escaped names too long), disk-full, not-ready; bad-request when the
-   * body breaks off or has another length than said. Nothing of it is seen then.
+   * body breaks off or has another length than said, or the sender goes away while the write waits for memory; and what
+   * the sender's `confirm` throws. Nothing of it is seen then.
    */
   put(path: DocumentPath, request: PutRequest): Promise<WriteResult>;
-  delete(path: DocumentPath, request: { precondition: Precondition; author: Author }): Promise<WriteResult>;
+  delete(path: DocumentPath, request: DeleteRequest): Promise<WriteResult>;
   usage(user: UserName): { bytes: number; documents: number };
   modules(user: UserName): { module: string; documents: number; bytes: number }[];
   /** Waits until the pending commits are packs and refs: before anything reads through git. */

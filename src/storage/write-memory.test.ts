@@ -97,6 +97,43 @@ test('what waits too long is refused, with the reason', async () => {
   assert.equal(memory.enter('c', 900_000), undefined);
 });
 
+test('a write whose sender is gone waits no longer, and holds up nobody', async () => {
+  const memory = openWriteMemory(4 * MIB, none);
+  for (const user of ['a', 'b']) assert.equal(memory.enter(user, 900_000), undefined);
+  const senders = ['c', 'd'].map(() => Promise.withResolvers<void>());
+  const [first, second] = senders.map(({ promise }, at) => {
+    const onGone = (then: () => void) => {
+      void promise.then(then);
+      return () => {};
+    };
+    return memory.enter(`${at}`, 900_000, { confirm() {}, onGone });
+  });
+  const small = memory.enter('e', 1000);
+  assert.deepEqual(await Promise.all([first, second, small].map(isIn)), [false, false, false]);
+  senders[0]!.resolve();
+  await assert.rejects(first!, { code: 'bad-request' });
+  assert.equal(await isIn(small), false, 'the other one is still before it');
+  senders[1]!.resolve();
+  await assert.rejects(second!, { code: 'bad-request' });
+  assert.equal(await isIn(small), true);
+  assert.equal(memory.waiting(), 0);
+});
+
+test('one that is let in listens to its sender no more', async () => {
+  const memory = openWriteMemory(4 * MIB, none);
+  let listening = 0;
+  const onGone = () => {
+    listening++;
+    return () => listening--;
+  };
+  assert.equal(memory.enter('a', 900_000, { confirm() {}, onGone }), undefined);
+  const second = memory.enter('a', 900_000, { confirm() {}, onGone });
+  assert.equal(listening, 1);
+  memory.leave('a', 900_000);
+  await second;
+  assert.equal(listening, 0);
+});
+
 test('while packs in memory take more than they should, less is let in', async () => {
   let overrun = 3 * MIB;
   const memory = openWriteMemory(6 * MIB, () => overrun);

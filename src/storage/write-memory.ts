@@ -2,6 +2,7 @@
 // no room a write waits before its body is read, so that what waits costs nothing, and after a while it is refused.
 import { GitsteadError } from '../errors.ts';
 import { SPOOL_ABOVE_BYTES } from './intake.ts';
+import type { Sender } from './types.ts';
 
 /** A write waits no longer than this for room. */
 const MAX_WAIT_MS = 30_000;
@@ -15,9 +16,11 @@ const SPOOL_BYTES = 768 << 10;
 export interface WriteMemory {
   /**
    * Takes room for a body of `length` bytes (undefined: not known); a promise when it has to wait.
-   * @returns rejects with too-many when the account itself has too much under way for long, not-ready when all have
+   * @param sender what waits leaves the queue when its sender is gone
+   * @returns rejects with too-many when the account itself has too much under way for long, not-ready when all have,
+   *   bad-request when the sender is gone
    */
-  enter(user: string, length: number | undefined): undefined | Promise<void>;
+  enter(user: string, length: number | undefined, sender?: Sender): undefined | Promise<void>;
   /** Gives it back; to be called once for each `enter` that did not reject. */
   leave(user: string, length: number | undefined): void;
   /** There may be room again: `overrun` is less. */
@@ -84,31 +87,38 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
     }
   }
 
-  function wait(user: string, bytes: number): Promise<void> {
+  function wait(user: string, bytes: number, sender: Sender | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
+      let stayAway = () => {};
       const each: Waiting = {
         user,
         bytes,
         admit() {
-          waiting.delete(each);
-          clearTimeout(timer);
+          end();
           resolve();
         },
       };
-      const timer = setTimeout(() => {
+      const end = () => {
         waiting.delete(each);
-        reject(refusal(hasOwnRoom(user, bytes)));
+        clearTimeout(timer);
+        stayAway();
+      };
+      const refuse = (error: GitsteadError) => {
+        end();
+        reject(error);
         retry();
-      }, maxWaitMs);
+      };
+      const timer = setTimeout(() => refuse(refusal(hasOwnRoom(user, bytes))), maxWaitMs);
       waiting.add(each);
       if (hasOwnRoom(user, bytes)) noteFull(bytes);
+      if (sender) stayAway = sender.onGone(() => refuse(senderGone()));
     });
   }
 
   return {
-    enter(user, length) {
+    enter(user, length, sender) {
       const bytes = bytesFor(length);
-      if (mustQueue(bytes) || !hasOwnRoom(user, bytes) || !hasRoom(bytes)) return wait(user, bytes);
+      if (mustQueue(bytes) || !hasOwnRoom(user, bytes) || !hasRoom(bytes)) return wait(user, bytes, sender);
       take(user, bytes);
       return undefined;
     },
@@ -137,6 +147,13 @@ function isLarge(bytes: number): boolean {
 function bytesFor(length: number | undefined): number {
   if (length !== undefined && length > SPOOL_ABOVE_BYTES) return SPOOL_BYTES;
   return WRITE_BYTES + 2 * (length ?? SPOOL_ABOVE_BYTES);
+}
+
+function senderGone(): GitsteadError {
+  return new GitsteadError(
+    'bad-request',
+    'the client went away while its write waited; nothing of it was kept',
+  );
 }
 
 function refusal(hasOwnRoom: boolean): GitsteadError {
