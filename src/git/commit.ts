@@ -8,6 +8,7 @@
 //   [encoding <name>\n] [gpgsig …\n <continued>\n] …
 //   \n
 //   <message>
+import { isAscii } from 'node:buffer';
 import { GitsteadError } from '../errors.ts';
 import { type Oid, parseOid } from './object-id.ts';
 
@@ -45,7 +46,22 @@ export function encodeCommit(commit: Commit): Buffer {
 }
 
 const NOBODY: Person = { name: '', email: '', time: 0, zone: '+0000' };
-const LF = 0x0a;
+type Decoder = InstanceType<typeof TextDecoder>;
+/** Made once: making one takes longer than reading a commit. */
+const STRICT_UTF8 = decoderFor('utf-8');
+const TREE_KEY = 'tree ';
+const TREE_LINE_BYTES = TREE_KEY.length + 40;
+
+/**
+ * The tree of anybody's commit, without reading more of it.
+ * @throws GitsteadError `corrupt` when the body does not begin with a tree
+ */
+export function treeOfCommit(body: Buffer): Oid {
+  const tree = valueIn(body.toString('latin1', 0, TREE_LINE_BYTES), TREE_KEY);
+  const oid = tree === undefined ? undefined : parseOid(tree);
+  if (!oid) throw new GitsteadError('corrupt', 'a commit does not begin with its tree');
+  return oid;
+}
 
 /**
  * Anybody's commit. Signatures and other headers are passed over; a person without a date or zone gets 0 and +0000;
@@ -55,62 +71,67 @@ const LF = 0x0a;
 export function parseCommit(body: Buffer): Commit {
   const blank = body.indexOf('\n\n');
   const headerEnd = blank < 0 ? body.length : blank;
-  const lines = splitLines(body.subarray(0, headerEnd));
-  const tree = oidLine(lines[0], 'tree ');
+  // Latin-1 keeps each byte as it is: what is text is decoded below
+  const [first = '', ...lines] = body.toString('latin1', 0, headerEnd).split('\n');
+  const tree = parseOid(valueIn(first, TREE_KEY) ?? '');
   if (!tree) throw new GitsteadError('corrupt', 'a commit does not begin with its tree');
   const parents: Oid[] = [];
-  let at = 1;
-  for (; startsWith(lines[at], 'parent '); at++) {
-    const parent = oidLine(lines[at], 'parent ');
+  for (const line of lines) {
+    const value = valueIn(line, 'parent ');
+    if (value === undefined) break;
+    const parent = parseOid(value);
     if (!parent) throw new GitsteadError('corrupt', 'a commit names a parent that is no object id');
     parents.push(parent);
   }
-  const rest = lines.slice(at);
-  const encoding = rest.find((line) => startsWith(line, 'encoding '));
-  const decode = decoderOf(encoding?.subarray('encoding '.length).toString('latin1'));
-  const author = rest.find((line) => startsWith(line, 'author '));
-  const committer = rest.find((line) => startsWith(line, 'committer '));
+  const find = (key: string) => {
+    const line = lines.find((each) => each.startsWith(key));
+    return line === undefined ? undefined : valueIn(line, key);
+  };
+  const decode = decoderOf(find('encoding '));
+  const personOf = (text: string | undefined) =>
+    text === undefined ? NOBODY : parsePerson(decode(Buffer.from(text, 'latin1')));
   return {
     tree,
     parents,
-    author: author ? parsePerson(decode(author.subarray('author '.length))) : NOBODY,
-    committer: committer ? parsePerson(decode(committer.subarray('committer '.length))) : NOBODY,
+    author: personOf(find('author ')),
+    committer: personOf(find('committer ')),
     message: blank < 0 ? '' : decode(body.subarray(blank + 2)),
   };
 }
 
-function splitLines(header: Buffer): Buffer[] {
-  const lines: Buffer[] = [];
-  for (let start = 0; start < header.length; ) {
-    const found = header.indexOf(LF, start);
-    const end = found < 0 ? header.length : found;
-    lines.push(header.subarray(start, end));
-    start = end + 1;
-  }
-  return lines;
-}
-
-function startsWith(line: Buffer | undefined, key: string): line is Buffer {
-  return line !== undefined && line.length >= key.length && line.toString('latin1', 0, key.length) === key;
-}
-
-function oidLine(line: Buffer | undefined, key: string): Oid | undefined {
-  return startsWith(line, key) ? parseOid(line.toString('latin1', key.length)) : undefined;
+function valueIn(line: string, key: string): string | undefined {
+  return line.startsWith(key) ? line.slice(key.length) : undefined;
 }
 
 /** How text of a commit with this `encoding` header is read. */
 function decoderOf(encoding: string | undefined): (bytes: Buffer) => string {
-  const labels = encoding === undefined ? ['utf-8'] : [encoding, 'utf-8'];
-  return (bytes) => {
-    for (const label of labels) {
-      try {
-        return new TextDecoder(label, { fatal: true, ignoreBOM: true }).decode(bytes);
-      } catch {
-        // an unknown label, or bytes that are not what the header says
-      }
-    }
-    return bytes.toString('latin1');
-  };
+  if (encoding === undefined) return decodeUtf8;
+  const decoder = decoderFor(encoding);
+  return (bytes) => (decoder && decodeStrictly(bytes, decoder)) ?? decodeUtf8(bytes);
+}
+
+/** UTF-8, or Latin-1 when it is not. */
+function decodeUtf8(bytes: Buffer): string {
+  // what a decoder needs is twice what all the rest of a commit takes
+  if (isAscii(bytes)) return bytes.toString('latin1');
+  return decodeStrictly(bytes, STRICT_UTF8!) ?? bytes.toString('latin1');
+}
+
+function decodeStrictly(bytes: Buffer, decoder: Decoder): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined; // it is not what its header says
+  }
+}
+
+/** undefined: nobody knows such an encoding */
+function decoderFor(label: string): Decoder | undefined {
+  try {
+    return new TextDecoder(label, { fatal: true, ignoreBOM: true });
+  } catch {
+    return undefined;
+  }
 }
 
 const PERSON_FORM = /^(.*?) ?<([^>]*)>?(?:.*?> *)?(?: *(-?\d+))?(?: +([+-]\d{4}))?/s;

@@ -2,7 +2,7 @@
 // of the same folder in the packs before it, or in its own. It is whole where it lies, so that no chain of deltas need be
 // read; and the versions between the two are told from it already. The delta is made, and written or not, in
 // merge-entries.ts.
-import { parseCommit } from './commit.ts';
+import { treeOfCommit } from './commit.ts';
 import type { MergeSource } from './merge-source.ts';
 import type { Oid } from './object-id.ts';
 import type { OidTable } from './oid-table.ts';
@@ -162,7 +162,7 @@ export class TreeBases {
     const reader = this.#readers[this.#table.sources[row]!]!;
     const offset = reader.find(commit);
     const object = offset === undefined ? undefined : reader.read(offset);
-    return object?.kind === 'commit' ? parseCommit(object.body).tree : undefined;
+    return object?.kind === 'commit' ? treeOfCommit(object.body) : undefined;
   }
 }
 

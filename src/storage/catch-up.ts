@@ -5,7 +5,7 @@ import type { DocumentRow } from '../db/documents.ts';
 import type { FolderRow } from '../db/folders.ts';
 import type { Index, IndexChange } from '../db/open-index.ts';
 import { GitsteadError } from '../errors.ts';
-import { parseCommit } from '../git/commit.ts';
+import { treeOfCommit } from '../git/commit.ts';
 import { walkCommits } from '../git/history.ts';
 import type { Oid } from '../git/object-id.ts';
 import { parseTree, type TreeEntry } from '../git/tree.ts';
@@ -49,8 +49,8 @@ export async function catchUp(engine: { index: Index; log: Log }, repository: Op
   };
   const from = repository.indexed !== null && isPruned(engine, repository) ? null : repository.indexed;
   if (target !== null) {
-    const before = from === null ? undefined : commitTree(readKind(found.read, from, 'commit'));
-    const after = commitTree(readKind(found.read, target, 'commit'));
+    const before = from === null ? undefined : treeOfCommit(readKind(found.read, from, 'commit'));
+    const after = treeOfCommit(readKind(found.read, target, 'commit'));
     const slice = startSlice();
     await compareFolder(found, rootRow(), before, after, slice);
     await dateDocuments(found, target, from, slice);
@@ -77,11 +77,6 @@ function isPruned({ log }: { log: Log }, repository: OpenRepository): boolean {
     'the commit that the index equals is gone; reading the repository in anew',
   );
   return true;
-}
-
-/** The root tree of a commit's body. */
-export function commitTree(body: Buffer): Oid {
-  return parseCommit(body).tree;
 }
 
 type Slice = { rest(): Promise<void> | undefined };
@@ -208,7 +203,7 @@ async function dateDocuments(found: Found, from: Oid, until: Oid | null, slice: 
     if (own?.kind === 'PUT') give(undated, own.path, date);
     if (own?.kind === 'PUT' || own?.kind === 'DELETE') continue;
     const parent = commit.parents[0];
-    const before = parent === undefined ? undefined : commitTree(readKind(read, parent, 'commit'));
+    const before = parent === undefined ? undefined : treeOfCommit(readKind(read, parent, 'commit'));
     for (const change of diffTrees(read, before, commit.tree)) {
       const isTypes = change.path.at(-1) === TYPES_FILE;
       const names = (isTypes ? change.path.slice(0, -1) : change.path).map(unescapeName);

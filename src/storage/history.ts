@@ -3,7 +3,7 @@
 // be drained before; any process may read while a server writes.
 
 import { GitsteadError } from '../errors.ts';
-import { type Commit, parseCommit } from '../git/commit.ts';
+import { type Commit, treeOfCommit } from '../git/commit.ts';
 import { walkCommits } from '../git/history.ts';
 import type { GitObject, Oid } from '../git/object-id.ts';
 import { ObjectStore, OpenFiles } from '../git/object-store.ts';
@@ -82,7 +82,7 @@ function* changesOf(read: ReadObject, commit: Commit): Generator<Change, void, u
 function treeOf(read: ReadObject, commit: Oid): Oid {
   const object = read(commit);
   if (!object) throw new GitsteadError('corrupt', `the commit ${commit} is missing`);
-  return parseCommit(object.body).tree;
+  return treeOfCommit(object.body);
 }
 
 function asked(path: string | undefined): (path: string) => boolean {

@@ -1,7 +1,7 @@
 // What happens when main stands elsewhere than it should, moved by a program that ignores git's lock: the pending
 // commits are not forced over it. Their changes are written again on top of what stands there, and a merge commit
 // keeps both lines of history, so that nothing is lost by the conflict.
-import { encodeCommit, parseCommit } from '../git/commit.ts';
+import { encodeCommit, parseCommit, treeOfCommit } from '../git/commit.ts';
 import { isAncestor } from '../git/history.ts';
 import { hashObject, type Oid } from '../git/object-id.ts';
 import { dropKeep } from '../git/pack-files.ts';
@@ -9,7 +9,7 @@ import { MAIN, moveRef, readRef } from '../git/refs.ts';
 import { diffTrees, type TreeChange } from '../git/tree-diff.ts';
 import { NO_PRECONDITION } from '../protocol/conditions.ts';
 import type { UserName } from '../protocol/paths.ts';
-import { catchUp, commitTree } from './catch-up.ts';
+import { catchUp } from './catch-up.ts';
 import { noteStamp, syncPacks, writePack } from './checkpoint.ts';
 import { emptyTypes, TYPES_FILE, typeOf } from './content-types.ts';
 import {
@@ -78,7 +78,7 @@ export function mergeHeads(
   ours: Oid,
   theirs: Oid,
 ): Merged {
-  const treeOf = (commit: Oid) => commitTree(readKind(read, commit, 'commit'));
+  const treeOf = (commit: Oid) => treeOfCommit(readKind(read, commit, 'commit'));
   const pack = openPack();
   const readBoth: ReadObject = (oid) => pack.builder.read(oid) ?? read(oid);
   const writes = documentsChanged(read, user, base === null ? undefined : treeOf(base), treeOf(ours));

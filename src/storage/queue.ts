@@ -2,11 +2,12 @@
 // wrote. The order of a write's steps reads top to bottom in `runTurn`.
 import type { Index } from '../db/open-index.ts';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
+import { treeOfCommit } from '../git/commit.ts';
 import type { Oid } from '../git/object-id.ts';
 import { MAIN, readRef } from '../git/refs.ts';
 import type { Log } from '../log.ts';
 import { ROOT_MODULE } from '../protocol/paths.ts';
-import { catchUp, commitTree } from './catch-up.ts';
+import { catchUp } from './catch-up.ts';
 import { checkpoint, noteStamp, placeSpooled, releaseLock, takeLock } from './checkpoint.ts';
 import type { CheckpointPace, Waiting } from './checkpoint-pace.ts';
 import { loadFolder, readKind, rootRow } from './folder-trees.ts';
@@ -320,7 +321,7 @@ async function judgeAndCommit(
 
 function loadRoot(repository: OpenRepository) {
   const read = (oid: Oid) => readObject(repository, oid);
-  const tree = repository.head === null ? undefined : commitTree(readKind(read, repository.head, 'commit'));
+  const tree = repository.head === null ? undefined : treeOfCommit(readKind(read, repository.head, 'commit'));
   return loadFolder(read, tree, rootRow());
 }
 
