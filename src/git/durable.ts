@@ -32,7 +32,9 @@ export function clearStaging(folder: string): void {
     throw error;
   }
   for (const name of names) {
-    if (name.startsWith(STAGING_PREFIX)) rmSync(join(folder, name), { recursive: true, force: true });
+    if (!name.startsWith(STAGING_PREFIX)) continue;
+    // a git that outlived the process that started it may still be writing there: then once more
+    rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

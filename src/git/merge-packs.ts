@@ -8,9 +8,10 @@
 //   5. drop     the keep
 //
 // A crash leaves a staging file, or a pack too many with our keep beside it: nothing is missing at any point.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { stagingPath, syncFolderNow, writeFileDurably } from './durable.ts';
 import { MergeEntries } from './merge-entries.ts';
+import { removeIfNamed } from './multi-pack-index.ts';
 import { OID_BYTES } from './object-id.ts';
 import { OidTable } from './oid-table.ts';
 import { OpenFiles } from './open-files.ts';
@@ -37,7 +38,6 @@ export const QUIET_GROWTH = 8;
 /** Smaller packs count as this large: what they cost is being one more. */
 const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
-const INDEX_MAGIC_BYTES = 8;
 
 export type MergeOptions = {
   /** called when the new pack stands and the old ones still do: from now on reads can go there */
@@ -172,34 +172,12 @@ function planObjects(readers: readonly PackReader[]): { table: OidTable; rows: U
 /** The merged pack is on the disk: the old ones go (one that a power loss brings back harms nobody), then its keep. */
 function removeOld(gitDir: string, names: readonly string[], merged: string): void {
   const old = names.filter((name) => name !== merged);
-  removeMultiPackIndex(gitDir, old);
+  removeIfNamed(gitDir, old);
   for (const name of old) {
     // one that has been shielded since is of use to somebody, and one more copy harms nobody
     if (isMergeable(gitDir, name)) removePack(gitDir, name);
   }
-  removeMultiPackIndex(gitDir, old);
+  // one that was made meanwhile, by somebody who had read their names before
+  removeIfNamed(gitDir, old);
   dropKeep(gitDir, merged);
-}
-
-/**
- * Removes a multi-pack-index if it names one of these packs, with what belongs to it: git takes it at its word, and finds
- * broken what it names and is gone.
- */
-function removeMultiPackIndex(gitDir: string, packs: readonly string[]): void {
-  const path = `${packFolder(gitDir)}/multi-pack-index`;
-  let file: Buffer;
-  try {
-    file = readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const isOurs = packs.some((name) => file.includes(`${name}.idx\0`, INDEX_MAGIC_BYTES, 'latin1'));
-  if (!isOurs && file.length > INDEX_MAGIC_BYTES) return;
-  rmSync(path, { force: true });
-  for (const name of readdirSync(packFolder(gitDir))) {
-    if (/^multi-pack-index-[0-9a-f]+\.(bitmap|rev)$/.test(name)) {
-      rmSync(`${packFolder(gitDir)}/${name}`, { force: true });
-    }
-  }
 }

@@ -6,6 +6,7 @@
 //   objects/pack/pack-….idx     comes last and whole, goes first
 import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { placeFile, stagingPath, writeFileDurably } from './durable.ts';
+import { removeIfNamed } from './multi-pack-index.ts';
 import { CORNER } from './repository.ts';
 
 /** What our `.keep` files hold, so that nobody else's is ever removed. */
@@ -90,8 +91,12 @@ export function ourKeeps(gitDir: string): string[] {
     .filter((name) => holdsOurMark(packFile(gitDir, name, 'keep')));
 }
 
-/** Removes a pack with everything that belongs to it: its index first, so that nobody finds half of it. */
+/**
+ * Removes a pack with everything that belongs to it: its index first, so that nobody finds half of it, and before that an
+ * index over several packs that names it.
+ */
 export function removePack(gitDir: string, name: string): void {
+  removeIfNamed(gitDir, [name]);
   for (const ending of ENDINGS) rmSync(packFile(gitDir, name, ending), { force: true });
 }
 
@@ -105,12 +110,17 @@ export type PackFile = { name: string; bytes: number; modified: number };
 
 /** The packs that may be merged, oldest first. */
 export function mergeablePacks(gitDir: string): PackFile[] {
+  return packsOf(gitDir, UNTOUCHABLE);
+}
+
+/** All packs, oldest first, but those with a file of one of these endings beside them. */
+export function packsOf(gitDir: string, without: readonly string[] = []): PackFile[] {
   const files = new Set(listFolder(gitDir));
   const packs: PackFile[] = [];
   for (const file of files) {
     if (!file.startsWith('pack-') || !file.endsWith('.idx')) continue;
     const name = file.slice(0, -'.idx'.length);
-    if (UNTOUCHABLE.some((ending) => files.has(`${name}.${ending}`))) continue;
+    if (without.some((ending) => files.has(`${name}.${ending}`))) continue;
     const stats = statSync(packFile(gitDir, name, 'pack'), { throwIfNoEntry: false });
     if (stats) packs.push({ name, bytes: stats.size, modified: stats.mtimeMs });
   }

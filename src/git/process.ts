@@ -2,7 +2,7 @@
 // repository's own and ours on top, no hooks, no prompts, no shell. Nothing of this process's environment is handed on.
 // What to run is left to the callers; names and addresses from outside belong after `--end-of-options`.
 import { spawn } from 'node:child_process';
-import { release } from 'node:os';
+import { constants, release, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { GitsteadError } from '../errors.ts';
 
@@ -13,6 +13,8 @@ export type GitOptions = {
   env?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
+  /** it gets the processor when nobody else wants it */
+  isBackground?: boolean | undefined;
   /** more output than this ends the child and throws (64 MiB when left out; for `streamGit` there is no bound) */
   maxOutputBytes?: number | undefined;
 };
@@ -101,6 +103,7 @@ export function startGit(
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  if (options.isBackground && child.pid !== undefined) giveWay(child.pid);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (stderr.length < MAX_STDERR_CHARS) stderr += text;
@@ -140,6 +143,14 @@ export function startGit(
   });
   exit.catch(() => {}); // whoever awaits it still sees the error
   return { stdin: child.stdin, stdout: child.stdout, exit, end };
+}
+
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // it has just ended, or the system has no priorities
+  }
 }
 
 async function feed(stdin: Writable, input: GitOptions['input']): Promise<void> {

@@ -96,6 +96,11 @@ function addStore(registry: Registry, read: () => StoreMeasures): void {
       'Merges of packs that failed',
       ({ storage }) => storage.mergesFailed,
     ],
+    [
+      'gitstead_reading_aids_failed_total',
+      'Times that git failed to write its index and graph for readers',
+      ({ storage }) => storage.readingAidsFailed,
+    ],
   ];
   for (const [name, help, value] of counters) addCounter(registry, name, help, () => [one(value(read()))]);
   const histograms: [string, string, unit: number, (storage: StorageMeasures) => Buckets][] = [
@@ -104,6 +109,12 @@ function addStore(registry: Registry, read: () => StoreMeasures): void {
     ['gitstead_journal_duration_seconds', 'Append and sync', MILLISECOND, (storage) => storage.journal],
     ['gitstead_checkpoint_duration_seconds', 'Checkpoints', MILLISECOND, (storage) => storage.checkpoints],
     ['gitstead_pack_merge_duration_seconds', 'Merges of packs', MILLISECOND, (storage) => storage.merges],
+    [
+      'gitstead_reading_aids_duration_seconds',
+      'Git writing its index and graph for readers',
+      MILLISECOND,
+      (storage) => storage.readingAids,
+    ],
   ];
   for (const [name, help, unit, buckets] of histograms) {
     addHistogram(registry, name, help, unit, () => [{ labels: {}, buckets: buckets(read().storage) }]);

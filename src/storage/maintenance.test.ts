@@ -46,7 +46,7 @@ async function untilPacks(made: ReturnType<typeof repositoryOfPacks>, count: num
 }
 
 test('a busy repository has its packs merged when they are many, a quiet one also when they are some', async () => {
-  const maintenance = openMaintenance(openLog('silent'), openCounters(), 20);
+  const maintenance = openMaintenance({ log: openLog('silent'), counters: openCounters(), quietAfterMs: 20 });
   const [many, some, few] = [repositoryOfPacks(16), repositoryOfPacks(4), repositoryOfPacks(3)];
   for (const { repository } of [many, some, few]) maintenance.consider(repository);
   await untilPacks(many, 1);
@@ -56,7 +56,7 @@ test('a busy repository has its packs merged when they are many, a quiet one als
 });
 
 test('once closed it merges nothing', async () => {
-  const maintenance = openMaintenance(openLog('silent'), openCounters(), 1);
+  const maintenance = openMaintenance({ log: openLog('silent'), counters: openCounters(), quietAfterMs: 1 });
   const { folder, repository } = repositoryOfPacks(16);
   await maintenance.close();
   maintenance.consider(repository);

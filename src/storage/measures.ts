@@ -45,6 +45,9 @@ export type Counters = {
   /** milliseconds of a merge of packs, from the order to its end */
   merges: Buckets;
   mergesFailed: number;
+  /** milliseconds of making git's aids for readers */
+  readingAids: Buckets;
+  readingAidsFailed: number;
   /** how often a turn found its repository's folders in memory, and how often it had to load them */
   treeHits: number;
   treeMisses: number;
@@ -57,6 +60,8 @@ export function openCounters(): Counters {
     checkpoints: durations(),
     merges: durations(),
     mergesFailed: 0,
+    readingAids: durations(),
+    readingAidsFailed: 0,
     treeHits: 0,
     treeMisses: 0,
   };

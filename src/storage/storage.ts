@@ -87,8 +87,12 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   });
   const { unknown, leftovers } = takeStock(repositoriesFolder, index, mark, recovered.faults, log);
   const trees = openTreeBudget(shares.trees);
+  const closed = (repository: OpenRepository) => {
+    trees.forget(repository);
+    maintenance.forget(repository);
+  };
   const registry = openRegistry({
-    ...{ repositoriesFolder, index, files, log, recovered, leftovers, closed: trees.forget },
+    ...{ repositoriesFolder, index, files, log, recovered, leftovers, closed },
     ...(options.maxOpen === undefined ? {} : { maxOpen: options.maxOpen }),
   });
   const journal = openJournal({
@@ -102,7 +106,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     passing,
   });
   const counters = openCounters();
-  const maintenance = openMaintenance(log, counters);
+  const maintenance = openMaintenance({ log, counters });
   const pending = openPending(shares.pending);
   const engine: Engine = {
     index,
@@ -344,12 +348,13 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
 
     async [Symbol.asyncDispose]() {
       isClosing = true;
+      const calm = maintenance.close(); // first: it ends a git that may have seconds to go
       await readIn;
       await recovered.settled();
       await storage
         .drain()
         .catch((error) => log.error({ err: asGitsteadError(error) }, 'what is pending stays in the journal'));
-      await maintenance.close();
+      await calm;
       await threads.close();
       await journal.close();
       registry.closeAll();
