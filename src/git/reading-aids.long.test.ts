@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { clearStaging } from './durable.ts';
 import { mergeablePacks, mergePacks } from './merge-packs.ts';
 import { mendMultiPackIndex, readMultiPackIndex } from './multi-pack-index.ts';
 import { keepPack, packFile, removePack } from './pack-files.ts';
@@ -238,6 +240,21 @@ test('a making that is ended leaves what stood, and nothing half-made', async ()
   assert.deepEqual(await making, { kind: 'given-up', reason: 'aborted' });
   assert.deepEqual(aidsOf(bare), ALL);
   assert.deepEqual(namedPacks(bare), named);
+  assertSound(bare);
+});
+
+test('a git that goes on after its folder was cleared away changes nothing, and what it leaves goes with the next making', async () => {
+  const bare = repositoryOfPacks(2);
+  await makeReadingAids(bare);
+  const named = namedPacks(bare);
+  grow(bare, 2);
+  const making = makeReadingAids(bare);
+  clearStaging(join(bare, 'gitstead'));
+  await assert.rejects(making, { code: 'internal' });
+  assert.deepEqual(namedPacks(bare), named);
+  mkdirSync(join(bare, 'gitstead/.staging-aids-old/pack'), { recursive: true });
+  assert.equal((await makeReadingAids(bare)).kind, 'made');
+  assert.deepEqual(aidsOf(bare), ALL);
   assertSound(bare);
 });
 

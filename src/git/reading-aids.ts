@@ -3,15 +3,24 @@
 // a folder of ours as its objects, with links to the packs. What it leaves is moved to its place here, when all packs that it
 // names still stand. So a git that is ended, or lives longer than we do, writes into a folder that nobody looks at.
 //
-//   1. link    packs and their indexes       gitstead/.staging-…/pack      `info/alternates` leads to the rest
+//   1. link    packs and their indexes       gitstead/.staging-aids-…/pack      `info/alternates` leads to the rest
 //   2. write   git multi-pack-index, git commit-graph
 //   3. look    every pack that was linked stands
 //   4. move    mark and graph, bitmap, index; what belonged to an index before goes
 //   5. look    again: a gc may have come between
-import { chmodSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { GitsteadError } from '../errors.ts';
-import { placeFile, stagingPath } from './durable.ts';
+import { placeFile, STAGING_PREFIX } from './durable.ts';
 import {
   checksumOf,
   commitGraphFile,
@@ -35,6 +44,7 @@ const LIMIT_MS = 10 * 60_000;
 const DEAD_AFTER_MS = 12 * 3_600_000;
 /** What another program holds while it makes the same files, or takes packs away. */
 const OTHERS_FILES = ['gc.pid', 'objects/pack/multi-pack-index.lock', 'objects/info/commit-graph.lock'];
+const STAGED = `${STAGING_PREFIX}aids-`;
 /** An index of a pack: header, fan-out and two checksums; and for each object its id, its checksum and its place. */
 const INDEX_FRAME_BYTES = 8 + 256 * 4 + 40;
 const INDEX_ENTRY_BYTES = 28;
@@ -78,13 +88,16 @@ function objectsIn(gitDir: string, packs: readonly PackFile[]): number {
  */
 export async function makeReadingAids(gitDir: string, signal?: AbortSignal): Promise<ReadingAids> {
   if (othersAreAtWork(gitDir)) return { kind: 'given-up', reason: 'others at work' };
+  mkdirSync(`${gitDir}/${CORNER}`, { recursive: true, mode: 0o700 });
+  for (const folder of stagedIn(gitDir)) await rm(folder, { recursive: true, force: true });
   const packs = packsToCover(gitDir);
   if (objectsIn(gitDir, packs) * MEMORY_PER_OBJECT_BYTES > process.availableMemory()) {
     return { kind: 'given-up', reason: 'little memory' };
   }
-  const staged = stagingPath(`${gitDir}/${CORNER}`);
+  const staged = mkdtempSync(`${gitDir}/${CORNER}/${STAGED}`);
   try {
-    if (!linkPacks(gitDir, packs, staged)) return { kind: 'given-up', reason: 'pack gone' };
+    if (packs.length === 0 || !linkPacks(gitDir, packs, staged))
+      return { kind: 'given-up', reason: 'pack gone' };
     const bitmap = await writeAids(gitDir, packs, staged, signal);
     const names = packs.map(({ name }) => name);
     return place(gitDir, names, staged)
@@ -96,6 +109,13 @@ export async function makeReadingAids(gitDir: string, signal?: AbortSignal): Pro
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
+}
+
+/** What a git made that went on after a kill of ours, and after what it had been given was cleared away. */
+function stagedIn(gitDir: string): string[] {
+  const folder = `${gitDir}/${CORNER}`;
+  const names = readdirSync(folder).filter((file) => file.startsWith(STAGED));
+  return names.map((name) => `${folder}/${name}`);
 }
 
 function othersAreAtWork(gitDir: string): boolean {

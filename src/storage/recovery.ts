@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { GitsteadError } from '../errors.ts';
 import { clearStaging } from '../git/durable.ts';
 import { isAncestor, walkCommits } from '../git/history.ts';
+import { mendMultiPackIndex } from '../git/multi-pack-index.ts';
 import type { Oid } from '../git/object-id.ts';
 import { ObjectStore, type OpenFiles, verifyPack } from '../git/object-store.ts';
 import { packOfEntries } from '../git/pack-builder.ts';
@@ -234,6 +235,7 @@ export function removeLeftovers(folder: string, isCopy: boolean): void {
     if (!verifyPack(packFile(folder, name, 'pack'))) removePack(folder, name);
     dropKeep(folder, name);
   }
+  mendMultiPackIndex(folder);
 }
 
 /** In a copy ours can no longer be told from that of a git, and neither runs there. */

@@ -324,7 +324,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       const gone = stagingPath(repositoriesFolder);
       placeFile(folder, gone);
       await syncFolder(repositoriesFolder);
-      await rm(gone, { recursive: true, force: true });
+      await rm(gone, { recursive: true, force: true, maxRetries: 3 }); // a git in it is about to end
     },
 
     measures() {
