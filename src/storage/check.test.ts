@@ -3,7 +3,14 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { ALICE, doc, openTestStore, put, type TestStore } from '../../test/open-test-store.ts';
+import {
+  ALICE,
+  doc,
+  openTestStore,
+  put,
+  type TestStore,
+  type TestStoreOptions,
+} from '../../test/open-test-store.ts';
 import { runGit } from '../git/process.ts';
 import { type CheckReport, check } from './check.ts';
 
@@ -11,8 +18,8 @@ function checkStore({ storage, index, folder }: TestStore): Promise<CheckReport>
   return check({ storage, index, repositoriesFolder: join(folder, 'repos') });
 }
 
-async function filled(): Promise<TestStore> {
-  const store = await openTestStore();
+async function filled(options: TestStoreOptions = {}): Promise<TestStore> {
+  const store = await openTestStore(options);
   await put(store.storage, doc('notes/a/b/one.txt'), 'one');
   await put(store.storage, doc('notes/a/two'), 'two', { type: 'application/x-two' });
   await put(store.storage, doc('notes/con.txt: "odd"'), 'odd');
@@ -27,6 +34,15 @@ function tamper(store: TestStore, sql: string): void {
   database.exec(sql);
   database.close();
 }
+
+test('a store whose clock stood before 1970 is well', async () => {
+  await using store = await filled({ now: () => -1e12 });
+  assert.deepEqual((await checkStore(store)).faults, []);
+  assert.equal(
+    (await store.storage.document(doc('root document')))?.lastModified,
+    'Thu, 01 Jan 1970 00:00:00 GMT',
+  );
+});
 
 test('a store that was only ever written to is well', async () => {
   await using store = await filled();

@@ -71,7 +71,8 @@ const MAX_OPEN_FILES = 512;
 
 /** Opens the store; when this resolves, everything that was ever acknowledged stands in packs or will be served. */
 export async function openStorage(options: StorageOptions): Promise<MeasuredStorage> {
-  const { index, log, host, now = Date.now, passing = passOn } = options;
+  const { index, log, host, passing = passOn } = options;
+  const now = sinceEpoch(options.now ?? Date.now);
   const repositoriesFolder = join(options.dataFolder, 'repos');
   const journalFolder = join(options.dataFolder, 'journal');
   for (const folder of [repositoriesFolder, journalFolder])
@@ -368,6 +369,11 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
 
 function moduleOf(path: DocumentPath): string {
   return path.segments.length === 1 ? ROOT_MODULE : path.segments[0];
+}
+
+/** Git has no time before 1970, where some clocks without a battery begin. */
+function sinceEpoch(now: () => number): () => number {
+  return () => Math.max(0, now());
 }
 
 function ownerRemoved(cause?: unknown): GitsteadError {
