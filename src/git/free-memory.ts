@@ -1,5 +1,6 @@
-// Memory of large buffers given back at once, where it would else wait for the garbage collector: megabytes pass in
-// milliseconds, and pages that are used again cost less than new ones.
+// Whose memory a buffer's bytes lie in. Large buffers give theirs back at once, where it would else wait for the garbage
+// collector: megabytes pass in milliseconds, and pages that are used again cost less than new ones. What is kept for long
+// has memory of its own.
 
 /** Whether a buffer has memory to itself. Small ones may share theirs with others, in Node's pool. */
 function hasOwnMemory(bytes: Buffer): boolean {
@@ -12,4 +13,15 @@ function hasOwnMemory(bytes: Buffer): boolean {
  */
 export function freeMemory(bytes: Buffer): void {
   if (hasOwnMemory(bytes)) (bytes.buffer as ArrayBuffer).transfer(0);
+}
+
+/**
+ * The same bytes, in memory that holds nothing else: for what is kept. Node cuts small buffers (from `Buffer.from`,
+ * `allocUnsafe`, `concat`, `readFileSync`) out of pieces of 64 KiB, and one that is kept keeps the whole piece.
+ */
+export function inOwnMemory(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength === bytes.length) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }

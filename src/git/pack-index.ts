@@ -149,6 +149,9 @@ function checkStructure(index: Buffer): number {
   return count;
 }
 
+/** The id that is looked for: of one index at a time. */
+const wanted = Buffer.alloc(OID_BYTES);
+
 /**
  * A pack's index for reading; `index` is kept, not copied.
  * @throws GitsteadError `corrupt` when it is not an index of version 2, at once or where the damage is met
@@ -159,7 +162,6 @@ export function openIndex(index: Buffer): PackIndex {
   const offsetsAt = crcsAt + count * 4;
   const farAt = offsetsAt + count * 4;
   const trailerAt = index.length - TRAILER_BYTES;
-  const wanted = Buffer.alloc(OID_BYTES);
 
   function offsetAt(place: number): number {
     const offset = index.readUInt32BE(offsetsAt + place * 4);

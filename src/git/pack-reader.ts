@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta, deltaSizes } from './delta.ts';
+import { inOwnMemory } from './free-memory.ts';
 import type { IndexHolder } from './held-indexes.ts';
 import { type IndexLookUp, openIndexFile } from './index-file.ts';
 import { inflateHead, STREAM_HEAD_BYTES, type StreamPlace } from './inflate-range.ts';
@@ -24,6 +25,8 @@ const WINDOW_BYTES = 4096;
 /** A smaller index is read into memory at the first question; to read so much more takes as long as a question on disk. */
 const READ_AT_ONCE_BYTES = 64 << 10;
 const ASK_BYTES = 16 << 10;
+/** What an index in memory takes beside its bytes: measured. */
+const KEPT_INDEX_BYTES = 1200;
 /** Git makes no chain longer than 4,095. */
 const MAX_CHAIN = 4096;
 const MAX_BODY_BYTES = 1 << 30;
@@ -88,9 +91,9 @@ export class PackReader implements IndexHolder {
   }
 
   #keepIndex(bytes: Buffer): PackIndex {
-    const index = openIndex(bytes);
+    const index = openIndex(inOwnMemory(bytes));
     this.#index = index;
-    this.#files.indexes.add(this, bytes.length);
+    this.#files.indexes.add(this, bytes.length + KEPT_INDEX_BYTES);
     return index;
   }
 

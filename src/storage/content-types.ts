@@ -9,6 +9,7 @@
 // never changes: whoever keeps an older one still has it. Its bytes are the file's, so that finding, adding and
 // removing a line is a binary search and at most one copy (20 µs for 400 KB), and encoding is free.
 import { isUtf8 } from 'node:buffer';
+import { inOwnMemory } from '../git/free-memory.ts';
 import { DEFAULT_TYPE, isContentType } from '../protocol/content-type.ts';
 import { unescapeName } from './item-names.ts';
 
@@ -213,7 +214,7 @@ function splice(file: Buffer, start: number, end: number, inserted: string): Buf
 function fromLines(lines: ReadonlyMap<string, string>): FolderTypes {
   const encoded = [...lines].map(([name, type]) => Buffer.from(`${name}\t${type}\n`));
   const patterns = new Map([...lines].filter(([name]) => name.startsWith('*')));
-  const file = Buffer.concat(encoded.sort(Buffer.compare));
+  const file = inOwnMemory(Buffer.concat(encoded.sort(Buffer.compare)));
   return { file, patterns, exactLines: lines.size - patterns.size, triedAtLines: 0 };
 }
 

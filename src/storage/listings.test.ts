@@ -116,3 +116,11 @@ test("the root is described anew when a module's last document goes, and comes",
   store('notes', treeOf('1'), ['a']);
   assert.equal(describe('').etag, before);
 });
+
+test('a listing that is kept keeps no memory but its own', () => {
+  store('notes', EMPTY_TREE, ['a', 'b']);
+  const first = describe('notes');
+  assert.equal(first.body.buffer.byteLength, first.body.length);
+  assert.equal(describe('notes'), first);
+  assert.ok(listings.measures().held >= first.body.buffer.byteLength);
+});

@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheMeasures } from '../db/measures.ts';
 import type { Index } from '../db/open-index.ts';
+import { inOwnMemory } from '../git/free-memory.ts';
 import { EMPTY_TREE, hashObject, type Oid } from '../git/object-id.ts';
 import { encodeTree, parseTree, type TreeEntry } from '../git/tree.ts';
 import { type FolderPath, ROOT_MODULE } from '../protocol/paths.ts';
@@ -11,6 +12,8 @@ import { escapeName } from './item-names.ts';
 /** The draft's value; the one in an example of its section 12.7 means an older format to clients. */
 const CONTEXT = 'http://remotestorage.io/spec/folder-description';
 const NO_ITEMS = '{}';
+/** What a kept listing takes beside its text, in bytes: measured. */
+const ENTRY_BYTES = 1000;
 
 export type Listing = { etag: string; body: Buffer };
 
@@ -27,7 +30,7 @@ export type ReadRootTree = (tree: Oid) => Buffer;
 export function openListings(index: Index, memoryBytes: number): Listings {
   const kept = new LRUCache<string, Listing>({
     maxSize: memoryBytes,
-    sizeCalculation: ({ body }) => body.length + 200,
+    sizeCalculation: ({ body }) => body.buffer.byteLength + ENTRY_BYTES,
   });
   let hits = 0;
   let misses = 0;
@@ -80,7 +83,8 @@ export function openListings(index: Index, memoryBytes: number): Listings {
       return known;
     }
     misses++;
-    const made = make();
+    const { etag, body } = make();
+    const made = { etag, body: inOwnMemory(body) };
     kept.set(key, made);
     return made;
   }
