@@ -22,6 +22,8 @@ const SECONDS = 4;
 const ACCOUNTS = 2_000;
 const LARGE_BYTES = 100 << 20;
 const TRANSFERS = 8;
+/** Groups that took less of every load are left out. */
+const SHOWN_SHARE = 0.01;
 const NAMES = [
   'http-put-1',
   'http-put-32-users',
@@ -38,7 +40,7 @@ type Measured = {
   requests: number;
   seconds: number;
   main: Map<Group, number>;
-  othersUs: number;
+  others: Map<Group, number>;
 };
 /** What a load did: between these moments, in microseconds of `process.hrtime`. */
 type Window = { from: number; until: number; requests: number };
@@ -62,14 +64,14 @@ function summarise(threads: CpuProfile[], { from, until, requests }: Window): Om
     nodes.some(({ callFrame }) => callFrame.functionName === 'parserOnIncoming');
   const main = threads.find(isMain);
   if (!main) throw new Error('no profile of the main thread was written');
-  let othersUs = 0;
+  const others = new Map<Group, number>();
   for (const thread of threads) {
     if (thread === main) continue;
     for (const [group, took] of timesByGroup(thread, from, until)) {
-      if (group !== 'nothing to do') othersUs += took;
+      if (group !== 'nothing to do') others.set(group, (others.get(group) ?? 0) + took);
     }
   }
-  return { requests, seconds: (until - from) / 1e6, main: timesByGroup(main, from, until), othersUs };
+  return { requests, seconds: (until - from) / 1e6, main: timesByGroup(main, from, until), others };
 }
 
 async function rowLoad(name: string, _folder: string, flags: string[]): Promise<Window> {
@@ -122,15 +124,16 @@ function tableOf(measured: readonly Measured[]): string[][] {
     return each >= 100_000 ? `${(each / 1000).toFixed(0)} ms` : each.toFixed(each < 10 ? 1 : 0);
   };
   const line = (title: string, cell: (each: Measured) => string) => [title, ...measured.map(cell)];
-  const ofGroup = (group: Group) =>
-    line(group, (each) => {
-      const time = each.main.get(group) ?? 0;
-      return `${us(time, each)} (${Math.round(time / each.seconds / 1e4)} %)`;
-    });
+  const shareOf = (time: number, each: Measured) =>
+    time > 0 ? `${us(time, each)} (${Math.round(time / each.seconds / 1e4)} %)` : '–';
+  const linesOf = (threads: 'main' | 'others', title: (group: Group) => string) =>
+    GROUPS.filter((group) =>
+      measured.some((each) => (each[threads].get(group) ?? 0) > SHOWN_SHARE * each.seconds * 1e6),
+    ).map((group) => line(title(group), (each) => shareOf(each[threads].get(group) ?? 0, each)));
   return [
     line('µs of the main thread for each request (share of its time)', ({ name }) => name),
-    ...GROUPS.filter((group) => measured.some(({ main }) => main.has(group))).map(ofGroup),
-    line('other threads', (each) => us(each.othersUs, each)),
+    ...linesOf('main', (group) => group),
+    ...linesOf('others', (group) => `other threads: ${group}`),
     line('requests', ({ requests }) => requests.toLocaleString('en-US')),
   ];
 }
