@@ -205,3 +205,13 @@ test('the storage answers 503 with CORS while nobody can tell, what is open to a
   assert.match(log, /accounts process cannot be reached/);
   for (const secret of [TOKEN, other, SECRET]) assert.ok(!log.includes(secret));
 });
+
+test('what is open to all waits for nobody who has to be asked about the token', async () => {
+  const { promise: asked, resolve: answer } = Promise.withResolvers<undefined>();
+  await using server = await openMemoryServer({ checkToken: () => asked });
+  const client = openClient(server.baseUrl);
+  const path = '/storage/alice/public/notes/none';
+  assert.equal((await client.send('GET', path, { token: tokenOf('o') })).status, 404);
+  answer(undefined);
+  client.close();
+});

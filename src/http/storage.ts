@@ -141,9 +141,17 @@ function methodFor(request: IncomingMessage, path: DocumentPath | FolderPath): S
   return path.kind === 'document' && (method === 'PUT' || method === 'DELETE') ? method : undefined;
 }
 
-/** For a document that is open to all it does not matter that nobody could tell of the token that came along. */
-function orWithout(judged: Promise<Access | Refusal>, isOpen: boolean): Promise<Access | Refusal> {
-  return isOpen ? judged.catch((error) => ({ error, challenge: '' })) : judged;
+/** A document that is open to all waits for nobody who has to be asked about the token that came along. */
+function orWithout(
+  judged: Promise<Access | Refusal>,
+  isOpen: boolean,
+): Access | Refusal | Promise<Access | Refusal> {
+  if (!isOpen) return judged;
+  judged.catch(() => {});
+  return {
+    error: new GitsteadError('not-ready', 'it is not known yet what the token allows'),
+    challenge: '',
+  };
 }
 
 /** 421 and not 404, which would make clients delete their copies. */
