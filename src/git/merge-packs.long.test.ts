@@ -556,7 +556,10 @@ test('packs that are merged by and by stay few, however many come', () => {
 
 test('which packs are merged: the small ones, so that the sizes that stay grow geometrically', () => {
   const packs = (...kilobytes: number[]) =>
-    kilobytes.map((size, i) => ({ name: `pack-${i}`, bytes: size * 1024, modified: 1000 - i }));
+    kilobytes.map((size, i) => ({
+      ...{ name: `pack-${i}`, bytes: size * 1024, modified: 1000 - i },
+      objects: 10,
+    }));
   assert.equal(choosePacks(packs(100, 100, 100)), undefined);
   assert.deepEqual(choosePacks(packs(100, 100, 100), 3), ['pack-2', 'pack-1', 'pack-0']);
   assert.deepEqual(choosePacks(packs(5000, 100, 100, 100), 2), ['pack-3', 'pack-2', 'pack-1']);
@@ -567,6 +570,20 @@ test('which packs are merged: the small ones, so that the sizes that stay grow g
   assert.equal(choosePacks(packs(6400, 730, 90, 10), 2, 8), undefined);
 });
 
+test('packs of large objects are left aside, until there are many', () => {
+  const pack = (name: string, mebibytes: number, objects: number) => ({
+    ...{ name, bytes: mebibytes << 20, objects },
+    modified: 0,
+  });
+  const small = ['s0', 's1', 's2', 's3'].map((name) => pack(name, 1, 3));
+  const large = Array.from({ length: 9 }, (_, i) => pack(`l${i}`, 100, 1));
+  assert.deepEqual(choosePacks([...small, ...large.slice(1)], 2), ['s0', 's1', 's2', 's3']);
+  assert.equal(choosePacks(large.slice(1), 2), undefined);
+  assert.equal(choosePacks([...small, ...large], 2)?.length, 13);
+  // many small objects make no large one
+  assert.equal(choosePacks(large.map((each) => ({ ...each, objects: 100_000 })).slice(1), 2)?.length, 8);
+});
+
 test('whatever the sizes, a few merges leave fewer than 30 packs', () => {
   fc.assert(
     fc.property(fc.array(fc.double({ min: 2, max: 11, noNaN: true }), { maxLength: 200 }), (exponents) => {
@@ -574,13 +591,16 @@ test('whatever the sizes, a few merges leave fewer than 30 packs', () => {
         name: `pack-${i}`,
         bytes: Math.floor(10 ** exponent),
         modified: i,
+        objects: i % 3 === 0 ? 1 : 1000,
       }));
       for (let chosen = choosePacks(packs); chosen; chosen = choosePacks(packs)) {
         const names = new Set(chosen);
         assert.ok(names.size >= 2);
-        const bytes = packs.filter(({ name }) => names.has(name)).reduce((sum, pack) => sum + pack.bytes, 0);
+        const merged = packs.filter(({ name }) => names.has(name));
+        const bytes = merged.reduce((sum, pack) => sum + pack.bytes, 0);
+        const objects = merged.reduce((sum, pack) => sum + pack.objects, 0);
         packs = packs.filter(({ name }) => !names.has(name));
-        packs.push({ name: `pack-m${packs.length}-${bytes}`, bytes, modified: 0 });
+        packs.push({ name: `pack-m${packs.length}-${bytes}`, bytes, modified: 0, objects });
       }
       assert.ok(packs.length < 30, `${packs.length}`);
     }),

@@ -35,6 +35,10 @@ const MERGE_AT_PACKS = 16;
 const GROWTH = 2;
 /** And so many times in a repository that is quiet: fewer stay, and more is copied for it. */
 export const QUIET_GROWTH = 8;
+/** A pack of larger objects than this: copying it costs much, and no reader is faster for it. */
+const LARGE_OBJECT_BYTES = 4 << 20;
+/** So many packs of large objects stay as they are. */
+const LEFT_LARGE = 8;
 /** Smaller packs count as this large: what they cost is being one more. */
 const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
@@ -52,7 +56,8 @@ export type MergeResult =
 
 /**
  * Which packs had best be merged, oldest first; undefined when it is fine as it is. What is left, with the merged pack, grows
- * geometrically, so that there are never more than some 30 packs, and an object is copied a logarithmic number of times.
+ * geometrically, so that there are never more than some 30 packs, and an object is copied a logarithmic number of times. A
+ * few packs of large objects are left aside: most repositories have no more.
  * @param packs those that may be merged (`mergeablePacks`)
  * @param atLeast fewer packs than this are left alone
  * @param growth how much larger a pack must be than all smaller ones together, to stay
@@ -62,8 +67,10 @@ export function choosePacks(
   atLeast = MERGE_AT_PACKS,
   growth = GROWTH,
 ): string[] | undefined {
-  if (packs.length < Math.max(2, atLeast)) return undefined;
-  const sorted = packs.toSorted((a, b) => a.bytes - b.bytes);
+  const small = packs.filter(({ bytes, objects }) => bytes < LARGE_OBJECT_BYTES * objects);
+  const merged = packs.length - small.length > LEFT_LARGE ? packs : small;
+  if (merged.length < Math.max(2, atLeast)) return undefined;
+  const sorted = merged.toSorted((a, b) => a.bytes - b.bytes);
   const sizes = sorted.map(({ bytes }) => Math.max(bytes, SMALL_BYTES));
   let count = sizes.length;
   while (count > 1 && sizes[count - 1]! >= growth * sizes[count - 2]!) count--;

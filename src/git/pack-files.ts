@@ -105,8 +105,12 @@ export function isMergeable(gitDir: string, name: string): boolean {
   return !UNTOUCHABLE.some((ending) => statSync(packFile(gitDir, name, ending), { throwIfNoEntry: false }));
 }
 
-/** `bytes` of the `.pack` file, `modified` in ms since 1970. */
-export type PackFile = { name: string; bytes: number; modified: number };
+/** `bytes` of the `.pack` file, `modified` in ms since 1970, `objects` as its index has room for. */
+export type PackFile = { name: string; bytes: number; modified: number; objects: number };
+
+/** An index of a pack: header, fan-out and two checksums; and for each object its id, its checksum and its place. */
+const INDEX_FRAME_BYTES = 8 + 256 * 4 + 40;
+const INDEX_ENTRY_BYTES = 28;
 
 /** The packs that may be merged, oldest first. */
 export function mergeablePacks(gitDir: string): PackFile[] {
@@ -121,8 +125,12 @@ export function packsOf(gitDir: string, without: readonly string[] = []): PackFi
     if (!file.startsWith('pack-') || !file.endsWith('.idx')) continue;
     const name = file.slice(0, -'.idx'.length);
     if (without.some((ending) => files.has(`${name}.${ending}`))) continue;
-    const stats = statSync(packFile(gitDir, name, 'pack'), { throwIfNoEntry: false });
-    if (stats) packs.push({ name, bytes: stats.size, modified: stats.mtimeMs });
+    const [pack, index] = (['pack', 'idx'] as const).map((ending) =>
+      statSync(packFile(gitDir, name, ending), { throwIfNoEntry: false }),
+    );
+    if (!pack || !index) continue;
+    const objects = Math.max(0, Math.floor((index.size - INDEX_FRAME_BYTES) / INDEX_ENTRY_BYTES));
+    packs.push({ name, bytes: pack.size, modified: pack.mtimeMs, objects });
   }
   return packs.sort((a, b) => a.modified - b.modified || (a.name < b.name ? -1 : 1));
 }

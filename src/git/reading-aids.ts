@@ -45,9 +45,6 @@ const DEAD_AFTER_MS = 12 * 3_600_000;
 /** What another program holds while it makes the same files, or takes packs away. */
 const OTHERS_FILES = ['gc.pid', 'objects/pack/multi-pack-index.lock', 'objects/info/commit-graph.lock'];
 const STAGED = `${STAGING_PREFIX}aids-`;
-/** An index of a pack: header, fan-out and two checksums; and for each object its id, its checksum and its place. */
-const INDEX_FRAME_BYTES = 8 + 256 * 4 + 40;
-const INDEX_ENTRY_BYTES = 28;
 
 export type ReadingAids =
   /** `bitmap`: false where packs need objects that are not in packs */
@@ -58,12 +55,7 @@ export type ReadingAids =
 export function wantsReadingAids(gitDir: string, worthObjects = WORTH_OBJECTS): boolean {
   const index = readMultiPackIndex(gitDir);
   const named = new Set(index?.kind === 'readable' ? index.packs : []);
-  return (
-    objectsIn(
-      gitDir,
-      packsToCover(gitDir).filter(({ name }) => !named.has(name)),
-    ) >= worthObjects
-  );
+  return objectsIn(packsToCover(gitDir).filter(({ name }) => !named.has(name))) >= worthObjects;
 }
 
 /** Packs of ours on their way are left out: a ref may never reach them. */
@@ -72,13 +64,8 @@ function packsToCover(gitDir: string): PackFile[] {
   return packsOf(gitDir).filter(({ name }) => !onTheirWay.has(name));
 }
 
-function objectsIn(gitDir: string, packs: readonly PackFile[]): number {
-  let objects = 0;
-  for (const { name } of packs) {
-    const size = statSync(packFile(gitDir, name, 'idx'), { throwIfNoEntry: false })?.size ?? 0;
-    objects += Math.max(0, Math.floor((size - INDEX_FRAME_BYTES) / INDEX_ENTRY_BYTES));
-  }
-  return objects;
+function objectsIn(packs: readonly PackFile[]): number {
+  return packs.reduce((sum, { objects }) => sum + objects, 0);
 }
 
 /**
@@ -91,7 +78,7 @@ export async function makeReadingAids(gitDir: string, signal?: AbortSignal): Pro
   mkdirSync(`${gitDir}/${CORNER}`, { recursive: true, mode: 0o700 });
   for (const folder of stagedIn(gitDir)) await rm(folder, { recursive: true, force: true });
   const packs = packsToCover(gitDir);
-  if (objectsIn(gitDir, packs) * MEMORY_PER_OBJECT_BYTES > process.availableMemory()) {
+  if (objectsIn(packs) * MEMORY_PER_OBJECT_BYTES > process.availableMemory()) {
     return { kind: 'given-up', reason: 'little memory' };
   }
   const staged = mkdtempSync(`${gitDir}/${CORNER}/${STAGED}`);
