@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta, encodeSpliceDelta, treeDelta } from './delta.ts';
 import { headerOf, type TreeBase, TreeBases } from './merge-bases.ts';
+import { orderOfEntries } from './merge-order.ts';
 import { MergeSource, MergeWindow } from './merge-source.ts';
 import type { OidTable } from './oid-table.ts';
 import {
@@ -85,8 +86,8 @@ export class MergeEntries {
     const source = MergeSource.open(this.#gitDir, reader.name, reader.index, this.#room);
     try {
       const bases = this.#bases.of(source);
-      for (let i = 0; i < source.count; i++) {
-        if (i % LOOK_EACH === 0) this.#goOn();
+      for (const [done, i] of orderOfEntries(source).entries()) {
+        if (done % LOOK_EACH === 0) this.#goOn();
         const place = source.places[i]!;
         const row = rows[place]!;
         if (this.#table.offsets[row]! >= 0) continue;

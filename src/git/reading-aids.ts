@@ -137,7 +137,7 @@ async function writeAids(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const options = { env: { GIT_OBJECT_DIRECTORY: staged }, signal, timeoutMs: LIMIT_MS, isBackground: true };
-  const largest = packs.reduce((most, pack) => (pack.bytes > most.bytes ? pack : most));
+  const largest = packs.reduce((most, pack) => (pack.objects > most.objects ? pack : most));
   // what stands in this one is sent to a clone as it lies there
   const write = ['multi-pack-index', 'write', '--no-progress', `--preferred-pack=${largest.name}.pack`];
   const bitmap = (await runGit(gitDir, [...write, '--bitmap'], options)).code === 0;
