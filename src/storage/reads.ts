@@ -13,6 +13,7 @@ import type { Listings } from './listings.ts';
 import { type OpenRepository, readObject } from './open-repository.ts';
 import { type Engine, enqueue } from './queue.ts';
 import type { Registry } from './registry.ts';
+import type { Stock } from './take-stock.ts';
 import { blobOfTag } from './turn.ts';
 import type { ByteRange, DocumentInfo, Storage } from './types.ts';
 
@@ -22,7 +23,13 @@ const KEEP_UP_TO_BYTES = 256 << 10;
 /** What a kept body takes beside its bytes. */
 const ENTRY_BYTES = 400;
 
-export type ReadsOptions = { engine: Engine; registry: Registry; listings: Listings; cacheBytes: number };
+export type ReadsOptions = {
+  engine: Engine;
+  registry: Registry;
+  stock: Pick<Stock, 'look'>;
+  listings: Listings;
+  cacheBytes: number;
+};
 
 export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' | 'listing'> {
   /** keeps a body that was just written */
@@ -33,7 +40,7 @@ export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' |
   measures(): CacheMeasures;
 }
 
-export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptions): Reads {
+export function openReads({ engine, registry, stock, listings, cacheBytes }: ReadsOptions): Reads {
   const bodies = new LRUCache<string, Buffer>({
     maxSize: cacheBytes,
     sizeCalculation: (bytes) => bytes.buffer.byteLength + ENTRY_BYTES,
@@ -98,6 +105,7 @@ export function openReads({ engine, registry, listings, cacheBytes }: ReadsOptio
 
   /** For the root's listing: all of a user's repositories. */
   async function allReady(user: string): Promise<void> {
+    stock.look(user);
     for (const { module } of engine.index.repositories.list(user)) await ready(user, module);
   }
 

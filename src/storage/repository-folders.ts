@@ -18,15 +18,29 @@ export function* listRepositoryFolders(
   repositoriesFolder: string,
   ofUser?: string,
 ): Generator<{ user: string; module: string; folder: string }> {
-  for (const user of readdirSync(repositoriesFolder, { withFileTypes: true })) {
-    if (!user.isDirectory() || user.name.startsWith('.')) continue;
-    if (ofUser !== undefined && user.name !== ofUser) continue;
-    const userFolder = join(repositoriesFolder, user.name);
-    for (const entry of readdirSync(userFolder)) {
+  for (const user of ofUser === undefined ? listUserFolders(repositoriesFolder) : [ofUser]) {
+    const userFolder = join(repositoriesFolder, user);
+    for (const entry of entriesOf(userFolder)) {
       if (!entry.endsWith(ENDING)) continue;
       const name = entry.slice(0, -ENDING.length);
       const module = name === ROOT_FOLDER ? ROOT_MODULE : unescapeRepositoryName(name);
-      if (module !== undefined) yield { user: user.name, module, folder: join(userFolder, entry) };
+      if (module !== undefined) yield { user, module, folder: join(userFolder, entry) };
     }
+  }
+}
+
+/** The users who have a folder. */
+export function listUserFolders(repositoriesFolder: string): string[] {
+  return readdirSync(repositoriesFolder).filter((name) => !name.startsWith('.'));
+}
+
+/** Nothing for who has no folder, and for a file that somebody put there. */
+function entriesOf(userFolder: string): string[] {
+  try {
+    return readdirSync(userFolder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw error;
   }
 }

@@ -86,7 +86,8 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     ...{ journalFolder, repositoriesFolder, files, log, passing, host, now },
     isCopy: mark.isCopy,
   });
-  const { unknown, leftovers } = takeStock(repositoriesFolder, index, mark, recovered.faults, log);
+  const stock = takeStock(repositoriesFolder, index, mark, recovered.faults, log);
+  const { leftovers } = stock;
   const trees = openTreeBudget(shares.trees);
   const closed = (repository: OpenRepository) => {
     trees.forget(repository);
@@ -132,14 +133,15 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   };
   const writes = openWriteMemory(shares.writes, () => pending.overrun);
   const listings = openListings(index, shares.listings);
-  const reads = openReads({ engine, registry, listings, cacheBytes: shares.bodies });
+  const reads = openReads({ engine, registry, stock, listings, cacheBytes: shares.bodies });
   const documentLimit = options.documentLimitBytes ?? DEFAULT_DOCUMENT_LIMIT;
   const threads = openSpoolThreads();
   const room = openDiskRoom(options.dataFolder);
   /** how often a user was removed: a body that was on its way meanwhile is nobody's */
   const removalsOf = new Map<string, number>();
   let isClosing = false;
-  const readIn = Promise.all([catchUpAll(unknown), leftovers.clearAll(() => isClosing)]);
+  const isOver = () => isClosing;
+  const readIn = Promise.all([stock.lookAtAll(isOver).then(catchUpAll), leftovers.clearAll(isOver)]);
 
   /** Makes durable what holds a segment's turns: drained, then packs, indexes and refs synced. */
   async function settle(use: SegmentUse): Promise<void> {
@@ -161,7 +163,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
   }
 
   /** Rows for repositories that the index does not know, one after the other, while requests are served. */
-  async function catchUpAll(found: { user: string; module: string }[]): Promise<void> {
+  async function catchUpAll(found: readonly { user: string; module: string }[]): Promise<void> {
     for (const { user, module } of found) {
       if (isClosing) return;
       try {
