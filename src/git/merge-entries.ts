@@ -76,6 +76,10 @@ export class MergeEntries {
     this.#bases = new TreeBases(table, readers);
   }
 
+  [Symbol.dispose](): void {
+    this.#room.free();
+  }
+
   /**
    * Writes what a source has that no source before it had.
    * @throws GitsteadError `corrupt` when an entry is not what its index says, the system's error when the pack is gone

@@ -149,7 +149,7 @@ function writeMerged(
     const { table, rows } = planObjects(readers);
     const writer = new PackWriter(path, table.count);
     try {
-      const entries = new MergeEntries(gitDir, table, rows, writer, readers, goOn);
+      using entries = new MergeEntries(gitDir, table, rows, writer, readers, goOn);
       for (const source of readers.keys()) entries.writeSource(source);
       const bytes = writer.position;
       const checksum = writer.finish();

@@ -2,6 +2,7 @@
 // window, so that a pack of any size takes little memory. What becomes of the entries is merge-entries.ts's.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { GitsteadError } from '../errors.ts';
+import { freeMemory } from './free-memory.ts';
 import { orderByLongKey } from './key-order.ts';
 import { packFile } from './pack-files.ts';
 import type { PackIndex } from './pack-index.ts';
@@ -16,6 +17,12 @@ export class MergeWindow {
   ofSize(size: number): Buffer {
     if (this.#bytes.length < size) this.#bytes = Buffer.allocUnsafeSlow(Math.max(size, WINDOW_BYTES));
     return this.#bytes;
+  }
+
+  /** Gives the memory back: nothing is looked at any more. */
+  free(): void {
+    freeMemory(this.#bytes);
+    this.#bytes = Buffer.alloc(0);
   }
 }
 

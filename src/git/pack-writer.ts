@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { syncDescriptorNow } from './durable.ts';
+import { freeMemory } from './free-memory.ts';
 import type { Oid } from './object-id.ts';
 
 const BUFFER_BYTES = 1 << 20;
@@ -70,7 +71,9 @@ export class PackWriter {
   }
 
   #close(): void {
-    if (this.#isOpen) closeSync(this.#descriptor);
+    if (!this.#isOpen) return;
     this.#isOpen = false;
+    closeSync(this.#descriptor);
+    freeMemory(this.#buffer);
   }
 }
