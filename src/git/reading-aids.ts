@@ -82,16 +82,18 @@ export async function makeReadingAids(gitDir: string, signal?: AbortSignal): Pro
     return { kind: 'given-up', reason: 'little memory' };
   }
   const staged = mkdtempSync(`${gitDir}/${CORNER}/${STAGED}`);
+  const allStand = () => packs.every(({ name }) => stands(gitDir, name));
   try {
     if (packs.length === 0 || !linkPacks(gitDir, packs, staged))
       return { kind: 'given-up', reason: 'pack gone' };
     const bitmap = await writeAids(gitDir, packs, staged, signal);
-    const names = packs.map(({ name }) => name);
-    return place(gitDir, names, staged)
+    return place(gitDir, allStand, staged)
       ? { kind: 'made', bitmap }
       : { kind: 'given-up', reason: 'pack gone' };
   } catch (error) {
     if (signal?.aborted) return { kind: 'given-up', reason: 'aborted' };
+    // git may have looked for what was in it
+    if (!allStand()) return { kind: 'given-up', reason: 'pack gone' };
     throw error;
   } finally {
     await rm(staged, { recursive: true, force: true });
@@ -155,8 +157,7 @@ async function mustRunGit(gitDir: string, args: string[], options: Parameters<ty
 }
 
 /** @returns false when one of the packs is gone */
-function place(gitDir: string, packs: readonly string[], staged: string): boolean {
-  const allStand = () => packs.every((name) => stands(gitDir, name));
+function place(gitDir: string, allStand: () => boolean, staged: string): boolean {
   if (!allStand()) return false;
   placeGraph(gitDir, `${staged}/info/commit-graph`);
   const fresh = readdirSync(`${staged}/pack`).filter(isOfMultiPackIndex);
