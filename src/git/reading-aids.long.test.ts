@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { openSmallDisk } from '../../test/crash/small-disk.ts';
 import { clearStaging } from './durable.ts';
 import { mergeablePacks, mergePacks } from './merge-packs.ts';
 import { mendMultiPackIndex, readMultiPackIndex } from './multi-pack-index.ts';
@@ -43,8 +44,8 @@ function grow(bare: string, commits: number, from = 'refs/heads/main'): void {
   git(bare, ['-c', 'fastimport.unpackLimit=1', 'fast-import', '--quiet', '--force'], `${lines.join('\n')}\n`);
 }
 
-function repositoryOfPacks(packs: number, commits = 4): string {
-  const bare = join(root, `${++made}.git`);
+function repositoryOfPacks(packs: number, commits = 4, folder = root): string {
+  const bare = join(folder, `${++made}.git`);
   createRepository(bare);
   for (let each = 0; each < packs; each++) grow(bare, commits);
   return bare;
@@ -270,6 +271,28 @@ test('when git fails there is an error with its words, and nothing half-made', a
   });
   assert.deepEqual(aidsOf(bare), ALL);
   assert.deepEqual(namedPacks(bare), named);
+});
+
+test('on a full disk there is an error, what stood stays, and when there is room again they are made', async (t) => {
+  const disk = openSmallDisk(t, 4);
+  if (!disk) return;
+  try {
+    const bare = repositoryOfPacks(2, 4, disk.folder);
+    await makeReadingAids(bare);
+    const named = namedPacks(bare);
+    grow(bare, 500);
+    disk.fill(16 << 10);
+    await assert.rejects(makeReadingAids(bare), { code: 'internal' });
+    assert.deepEqual(aidsOf(bare), ALL);
+    assert.deepEqual(namedPacks(bare), named);
+    disk.fill();
+    await assert.rejects(makeReadingAids(bare), { code: 'ENOSPC' });
+    disk.free();
+    assert.equal((await makeReadingAids(bare)).kind, 'made');
+    assertSound(bare);
+  } finally {
+    disk.remove();
+  }
 });
 
 test('an index that is cut short or unknown is left to git, and goes with any pack', async () => {
