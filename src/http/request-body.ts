@@ -14,6 +14,10 @@ const LINGER_SILENCE_MS = 1000;
 export type RequestBody = BodySource & {
   /** why reading failed, also when somebody wrapped it */
   failure(): GitsteadError | undefined;
+  /** bytes so far */
+  received(): number;
+  /** Ends it early: reading on fails with this. */
+  end(error: GitsteadError): void;
 };
 
 /** Bytes that the request says its body has; undefined: chunked. */
@@ -35,6 +39,7 @@ export function isBodyPending(request: IncomingMessage): boolean {
  */
 export function readBody(request: IncomingMessage, response: ServerResponse, silenceMs: number): RequestBody {
   let failure: GitsteadError | undefined;
+  let received = 0;
   let isListening = false;
   let wake = () => {};
 
@@ -42,17 +47,21 @@ export function readBody(request: IncomingMessage, response: ServerResponse, sil
     // headers and a small body come in one packet, but the parser hands over the headers first
     if (!request.complete) await undefined;
     for (;;) {
+      if (failure) throw failure;
       const chunk = request.read() as Buffer | null;
-      if (chunk !== null) return { done: false, value: chunk };
+      if (chunk !== null) {
+        received += chunk.length;
+        return { done: false, value: chunk };
+      }
       if (request.complete && request.readableLength === 0) return { done: true, value: undefined };
       if (request.destroyed) {
         failure = new GitsteadError(
           'bad-request',
           'the body broke off before its end; nothing of it was kept',
         );
+      } else {
+        await arrival();
       }
-      if (failure) throw failure;
-      await arrival();
     }
   }
 
@@ -78,6 +87,11 @@ export function readBody(request: IncomingMessage, response: ServerResponse, sil
       return { next };
     },
     failure: () => failure,
+    received: () => received,
+    end(error) {
+      failure = error;
+      wake();
+    },
     isGivenAway: true,
   };
 }

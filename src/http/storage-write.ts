@@ -8,7 +8,7 @@ import { parseContentType } from '../protocol/content-type.ts';
 import type { DocumentPath } from '../protocol/paths.ts';
 import { formatScope } from '../protocol/scopes.ts';
 import type { Author, DocumentInfo, Sender, Storage, WriteResult } from '../storage/types.ts';
-import { bodyLength, readBody } from './request-body.ts';
+import { bodyLength, type RequestBody, readBody } from './request-body.ts';
 import type { Access, Exchange, Refusal } from './storage-access.ts';
 import { answer, answerError, quoted } from './storage-answers.ts';
 import { isLater } from './storage-read.ts';
@@ -29,14 +29,11 @@ export type Writing = {
 /** From here on a look at the index before the body is cheaper than the body. */
 const LOOK_FIRST_ABOVE_BYTES = 64 * 1024;
 
-/**
- * The client of a write, as the storage sees it.
- * @param judge says anew what allows it: its token may have ended since its headers came
- */
-export function senderOf(
-  request: IncomingMessage,
-  judge: () => Access | Refusal | Promise<Access | Refusal>,
-): Sender {
+/** Says anew what allows a write: its token may have ended since its headers came. */
+type Judge = () => Access | Refusal | Promise<Access | Refusal>;
+
+/** The client of a write, as the storage sees it. `body`: undefined where there is none. */
+function senderOf(request: IncomingMessage, judge: Judge, body?: RequestBody): Sender {
   return {
     confirm() {
       const judged = judge();
@@ -47,6 +44,8 @@ export function senderOf(
       else request.once('close', then);
       return () => void request.off('close', then);
     },
+    received: () => body?.received() ?? 0,
+    endBody: (error) => body?.end(error),
   };
 }
 
@@ -63,7 +62,7 @@ export async function putDocument(
   writing: Writing,
   exchange: Exchange,
   path: DocumentPath,
-  sender: Sender,
+  judge: Judge,
 ): Promise<void> {
   const { request, response } = exchange;
   const access = exchange.access!;
@@ -83,6 +82,7 @@ export async function putDocument(
     const body = readBody(request, response, writing.silenceMs);
     try {
       const author = authorOf(access);
+      const sender = senderOf(request, judge, body);
       const put = { sender, type, body, length, precondition, author, quotaBytes };
       answerWrite(exchange, await writing.storage.put(path, put));
     } catch (error) {
@@ -99,10 +99,11 @@ export async function deleteDocument(
   writing: Writing,
   exchange: Exchange,
   path: DocumentPath,
-  sender: Sender,
+  judge: Judge,
 ): Promise<void> {
   const { precondition } = await judgeEarly(writing, exchange.request, path, 0);
   const author = authorOf(exchange.access!);
+  const sender = senderOf(exchange.request, judge);
   answerWrite(exchange, await writing.storage.delete(path, { sender, precondition, author }));
 }
 

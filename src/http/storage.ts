@@ -22,7 +22,7 @@ import {
 } from './storage-access.ts';
 import { answerBadMethod, answerError, keepPrivate } from './storage-answers.ts';
 import { readDocument, readFolder } from './storage-read.ts';
-import { deleteDocument, putDocument, senderOf } from './storage-write.ts';
+import { deleteDocument, putDocument } from './storage-write.ts';
 import { openUploadSlots, type UploadLimits } from './upload-slots.ts';
 
 export type StorageHandlerOptions = {
@@ -86,9 +86,9 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
       const exchange = { request, response, access };
       if (path.kind === 'folder') return await readFolder(reading, exchange, path);
       if (method === 'PUT' || method === 'DELETE') {
-        const sender = senderOf(request, () => judgeAccess(shown, checkToken, path, method));
-        if (method === 'PUT') return await putDocument(writing, exchange, path, sender);
-        return await deleteDocument(writing, exchange, path, sender);
+        const judge = () => judgeAccess(shown, checkToken, path, method);
+        if (method === 'PUT') return await putDocument(writing, exchange, path, judge);
+        return await deleteDocument(writing, exchange, path, judge);
       }
       await readDocument(reading, exchange, path);
       return;

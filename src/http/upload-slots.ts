@@ -3,6 +3,10 @@
 import { GitsteadError } from '../errors.ts';
 import type { UserName } from '../protocol/paths.ts';
 
+/** The last slots, a part of all, are for accounts that have taken few, a part of what they may. */
+const KEPT_PART = 1 / 8;
+const FEW_PART = 1 / 16;
+
 export type UploadLimits = { perUser: number; total: number };
 
 export interface UploadSlots {
@@ -17,6 +21,7 @@ export interface UploadSlots {
 
 export function openUploadSlots({ perUser, total }: UploadLimits): UploadSlots {
   const taken = new Map<UserName, number>();
+  const open = total - Math.floor(total * KEPT_PART);
   let all = 0;
   return {
     count: () => all,
@@ -28,7 +33,7 @@ export function openUploadSlots({ perUser, total }: UploadLimits): UploadSlots {
           `this account has ${perUser} uploads open: end one, then try again`,
         );
       }
-      if (all >= total)
+      if (all >= (own < perUser * FEW_PART ? total : open))
         throw new GitsteadError('not-ready', 'the server takes no more uploads just now: try again');
       taken.set(user, own + 1);
       all++;

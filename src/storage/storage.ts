@@ -40,7 +40,7 @@ import { openTreeBudget } from './tree-budget.ts';
 import type { Write } from './turn.ts';
 import { hasRootDocument } from './turn-rules.ts';
 import type { PutRequest, WriteResult } from './types.ts';
-import { openWriteMemory } from './write-memory.ts';
+import { inRoom, openWriteMemory } from './write-memory.ts';
 
 export type StorageOptions = {
   /** holds repos/ and journal/, which are made when missing */
@@ -207,6 +207,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     path: DocumentPath,
     { sender, type, body: source, length, precondition, author, quotaBytes }: PutRequest,
     isOwned: () => boolean,
+    arrived: () => void,
   ): Promise<WriteResult> {
     const openSpool = () => {
       if (!isOwned()) throw ownerRemoved();
@@ -215,6 +216,7 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     const body = await takeBody(source, length, documentLimit, openSpool, threads).catch((error) => {
       throw isOwned() ? error : ownerRemoved(error);
     });
+    arrived();
     let isKept = false;
     try {
       // a body may be hours on its way
@@ -241,13 +243,9 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       room.check((request.length ?? 0) + pending.bytes);
       const removals = removalsOf.get(path.user);
       const isOwned = () => removalsOf.get(path.user) === removals;
-      const wait = writes.enter(path.user, request.length, request.sender);
-      if (wait) await wait;
-      try {
-        return await putBody(path, request, isOwned);
-      } finally {
-        writes.leave(path.user, request.length);
-      }
+      return inRoom(writes, path.user, request.length, request.sender, ({ arrived }) =>
+        putBody(path, request, isOwned, arrived),
+      );
     },
 
     async delete(path, { sender, precondition, author }) {
@@ -258,14 +256,11 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
           : { kind: 'stale', current: undefined };
       }
       room.check(pending.bytes);
-      const wait = writes.enter(path.user, 0, sender);
-      if (wait) await wait;
-      try {
-        if (wait) await sender?.confirm();
+      return inRoom(writes, path.user, 0, sender, async ({ arrived }, hasWaited) => {
+        arrived();
+        if (hasWaited) await sender?.confirm();
         return await write(path, { precondition, author, quotaBytes: undefined, document: undefined });
-      } finally {
-        writes.leave(path.user, 0);
-      }
+      });
     },
 
     usage: (user) => index.repositories.usage(user),

@@ -1,5 +1,6 @@
 // What the rooms above see of the storage: the door that HTTP and the command line knock at. Ordinary answers
 // are values; what is thrown is a GitsteadError. How a write becomes a commit is the engine's business.
+import type { GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
 import type { ByteStream } from '../git/object-store.ts';
 import type { BodySource } from '../git/spool-pack.ts';
@@ -50,6 +51,10 @@ export type Sender = {
    * @returns takes it back
    */
   onGone(then: () => void): () => void;
+  /** bytes of the body that have come so far */
+  received(): number;
+  /** Ends the body early: reading on from it fails with this. */
+  endBody(error: GitsteadError): void;
 };
 
 export type PutRequest = {

@@ -1,28 +1,43 @@
 // Memory for writes that are on their way: their bodies, from before the first byte is read until the answer. When there is
-// no room a write waits before its body is read, so that what waits costs nothing, and after a while it is refused.
+// no room a write waits before its body is read, so that what waits costs nothing, and after a while it is refused. Which
+// bodies come too slowly while others wait is giving-way.ts's to say.
 import { GitsteadError } from '../errors.ts';
+import { type Arriving, chooseSlow } from './giving-way.ts';
 import { SPOOL_ABOVE_BYTES } from './intake.ts';
 import type { Sender } from './types.ts';
 
 /** A write waits no longer than this for room. */
 const MAX_WAIT_MS = 30_000;
-/** One account takes no more than half of the room, and large bodies, which may be long on their way, leave a quarter to others. */
+/** When one has waited for so long, slow bodies of others give way. */
+const GIVE_WAY_AFTER_MS = 1_000;
+/**
+ * One account takes no more than half of the room. Who has taken little, this write with it, is modest: the last eighth is
+ * for the modest. And large bodies, which may be long on their way, leave a quarter to others.
+ */
 const ACCOUNT_PART = 1 / 2;
+const MODEST_PART = 1 / 64;
+const OPEN_PART = 7 / 8;
 const LARGE_PART = 3 / 4;
 /** What a write takes beside its body, and what a large body takes on its way to the disk. */
 const WRITE_BYTES = 2 << 10;
 const SPOOL_BYTES = 768 << 10;
 
+/** The room that a write has taken. */
+export interface TakenRoom {
+  /** its body is here, and gives way to nobody any more */
+  arrived(): void;
+  /** Gives the room back; to be called once. */
+  leave(): void;
+}
+
 export interface WriteMemory {
   /**
    * Takes room for a body of `length` bytes (undefined: not known); a promise when it has to wait.
-   * @param sender what waits leaves the queue when its sender is gone
+   * @param sender what waits leaves the queue when its sender is gone; what comes slowly is ended when others wait for room
    * @returns rejects with too-many when the account itself has too much under way for long, not-ready when all have,
    *   bad-request when the sender is gone
    */
-  enter(user: string, length: number | undefined, sender?: Sender): undefined | Promise<void>;
-  /** Gives it back; to be called once for each `enter` that did not reject. */
-  leave(user: string, length: number | undefined): void;
+  enter(user: string, length: number | undefined, sender?: Sender): TakenRoom | Promise<TakenRoom>;
   /** There may be room again: `overrun` is less. */
   retry(): void;
   /** bytes that are taken, and how many writes wait */
@@ -30,76 +45,120 @@ export interface WriteMemory {
   waiting(): number;
 }
 
-type Waiting = { user: string; bytes: number; admit: () => void };
+/** For whom there is room: each kind passes those after it, as a part of the room is its own. */
+const MODEST = 0;
+const OTHER = 1;
+const LARGE = 2;
+const NOBODY = 3;
+type Kind = typeof MODEST | typeof OTHER | typeof LARGE;
+
+type Waiting = {
+  user: string;
+  bytes: number;
+  /** monotonic milliseconds */
+  since: number;
+  sender: Sender | undefined;
+  admit: (room: TakenRoom) => void;
+};
 
 /**
  * @param limit bytes
  * @param overrun bytes by which others hold more than they should: less is let in meanwhile
  */
-export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs = MAX_WAIT_MS): WriteMemory {
+export function openWriteMemory(
+  limit: number,
+  overrun: () => number,
+  { maxWaitMs = MAX_WAIT_MS, giveWayAfterMs = GIVE_WAY_AFTER_MS } = {},
+): WriteMemory {
   const taken = new Map<string, number>();
+  const arriving = new Set<Arriving>();
   const waiting = new Set<Waiting>();
   let held = 0;
   /** by large bodies */
   let heldLarge = 0;
-  /** one waits for all, not for its own account: smaller ones do not pass it */
-  let isFull = false;
-  /** a large one does so: others pass it, as a part of the room is theirs */
-  let isFullForLarge = false;
+  /** one of this kind waits for room: those of it, and of the kinds after it, do not pass it */
+  let fullFor: Kind | typeof NOBODY = NOBODY;
+  let isLooking = false;
+  /** others give way to it, so it is the next one */
+  let favoured: Waiting | undefined;
+
+  function kindOf(user: string, bytes: number): Kind {
+    if (isLarge(bytes)) return LARGE;
+    return (taken.get(user) ?? 0) + bytes <= limit * MODEST_PART ? MODEST : OTHER;
+  }
 
   function hasOwnRoom(user: string, bytes: number): boolean {
     const own = taken.get(user);
     return own === undefined || own + bytes <= limit * ACCOUNT_PART;
   }
 
-  function hasRoom(bytes: number): boolean {
-    if (held + Math.min(bytes, limit) + overrun() > limit) return false;
-    const mostLarge = limit * LARGE_PART;
-    return !isLarge(bytes) || heldLarge + Math.min(bytes, mostLarge) <= mostLarge;
+  /** Bytes by which there is too little room; alone, the largest body always has enough. */
+  function missing(kind: Kind, bytes: number): number {
+    const most = kind === MODEST ? limit : limit * OPEN_PART;
+    return held + Math.min(bytes, most) + overrun() - most;
   }
 
-  function mustQueue(bytes: number): boolean {
-    return isFull || (isLarge(bytes) && isFullForLarge);
+  function missingForLarge(bytes: number): number {
+    const most = limit * LARGE_PART;
+    return isLarge(bytes) ? heldLarge + Math.min(bytes, most) - most : 0;
   }
 
-  function noteFull(bytes: number): void {
-    if (isLarge(bytes)) isFullForLarge = true;
-    else isFull = true;
+  function hasRoom(kind: Kind, bytes: number): boolean {
+    return missing(kind, bytes) <= 0 && missingForLarge(bytes) <= 0;
   }
 
-  function take(user: string, bytes: number): void {
+  function take(user: string, bytes: number, sender: Sender | undefined): TakenRoom {
     held += bytes;
     if (isLarge(bytes)) heldLarge += bytes;
     taken.set(user, (taken.get(user) ?? 0) + bytes);
+    const body = sender && { user, bytes, sender, since: performance.now(), isEnding: false };
+    if (body) arriving.add(body);
+    const arrived = () => void (body && arriving.delete(body));
+    return {
+      arrived,
+      leave() {
+        arrived();
+        held -= bytes;
+        if (isLarge(bytes)) heldLarge -= bytes;
+        const own = taken.get(user)! - bytes;
+        if (own === 0) taken.delete(user);
+        else taken.set(user, own);
+        if (waiting.size > 0) retry();
+      },
+    };
   }
 
   function retry(): void {
-    isFull = false;
-    isFullForLarge = false;
-    for (const each of waiting) {
-      if (mustQueue(each.bytes) || !hasOwnRoom(each.user, each.bytes)) continue;
-      if (!hasRoom(each.bytes)) {
-        noteFull(each.bytes);
-        continue;
+    fullFor = NOBODY;
+    if (favoured) admitIfRoom(favoured);
+    for (const isModest of [true, false]) {
+      for (const each of waiting) {
+        if ((kindOf(each.user, each.bytes) === MODEST) === isModest) admitIfRoom(each);
       }
-      take(each.user, each.bytes);
-      each.admit();
     }
   }
 
-  function wait(user: string, bytes: number, sender: Sender | undefined): Promise<void> {
+  function admitIfRoom(each: Waiting): void {
+    const { user, bytes, sender } = each;
+    const kind = kindOf(user, bytes);
+    if (kind >= fullFor || !hasOwnRoom(user, bytes)) return;
+    if (hasRoom(kind, bytes)) each.admit(take(user, bytes, sender));
+    else fullFor = kind;
+  }
+
+  function wait(user: string, bytes: number, sender: Sender | undefined): Promise<TakenRoom> {
     return new Promise((resolve, reject) => {
       let stayAway = () => {};
       const each: Waiting = {
-        user,
-        bytes,
-        admit() {
+        ...{ user, bytes, sender, since: performance.now() },
+        admit(room) {
           end();
-          resolve();
+          resolve(room);
         },
       };
       const end = () => {
         waiting.delete(each);
+        if (favoured === each) favoured = undefined;
         clearTimeout(timer);
         stayAway();
       };
@@ -110,26 +169,53 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
       };
       const timer = setTimeout(() => refuse(refusal(hasOwnRoom(user, bytes))), maxWaitMs);
       waiting.add(each);
-      if (hasOwnRoom(user, bytes)) noteFull(bytes);
+      if (hasOwnRoom(user, bytes)) fullFor = Math.min(fullFor, kindOf(user, bytes)) as Kind;
+      lookForSlow();
       if (sender) stayAway = sender.onGone(() => refuse(senderGone()));
     });
+  }
+
+  /** Looks again and again, while anybody waits. */
+  function lookForSlow(): void {
+    if (isLooking) return;
+    isLooking = true;
+    setTimeout(() => {
+      isLooking = false;
+      if (waiting.size === 0) return;
+      giveWay();
+      lookForSlow();
+    }, giveWayAfterMs / 4).unref();
+  }
+
+  /** Ends slow bodies for the first one that has waited long enough and whose account has taken less. */
+  function giveWay(): void {
+    const now = performance.now();
+    const others = new Set<string>();
+    for (const each of waiting) {
+      const { user, bytes, since } = each;
+      if (now - since < giveWayAfterMs || others.has(user) || !hasOwnRoom(user, bytes)) continue;
+      others.add(user);
+      const forLarge = missingForLarge(bytes);
+      const among = forLarge > 0 ? [...arriving].filter((body) => isLarge(body.bytes)) : arriving;
+      const needed = forLarge > 0 ? forLarge : missing(kindOf(user, bytes), bytes);
+      const ownAfter = (taken.get(user) ?? 0) + bytes;
+      const slow = chooseSlow(among, taken, ownAfter, needed, now - giveWayAfterMs);
+      for (const body of slow) {
+        body.isEnding = true;
+        body.sender.endBody(tooSlow());
+      }
+      if (slow.length === 0) continue;
+      favoured = each;
+      return;
+    }
   }
 
   return {
     enter(user, length, sender) {
       const bytes = bytesFor(length);
-      if (mustQueue(bytes) || !hasOwnRoom(user, bytes) || !hasRoom(bytes)) return wait(user, bytes, sender);
-      take(user, bytes);
-      return undefined;
-    },
-    leave(user, length) {
-      const bytes = bytesFor(length);
-      held -= bytes;
-      if (isLarge(bytes)) heldLarge -= bytes;
-      const own = taken.get(user)! - bytes;
-      if (own === 0) taken.delete(user);
-      else taken.set(user, own);
-      if (waiting.size > 0) retry();
+      const kind = kindOf(user, bytes);
+      const mustWait = kind >= fullFor || !hasOwnRoom(user, bytes) || !hasRoom(kind, bytes);
+      return mustWait ? wait(user, bytes, sender) : take(user, bytes, sender);
     },
     retry() {
       if (waiting.size > 0) retry();
@@ -137,6 +223,27 @@ export function openWriteMemory(limit: number, overrun: () => number, maxWaitMs 
     held: () => held,
     waiting: () => waiting.size,
   };
+}
+
+/**
+ * Does something for a write while it has room.
+ * @param run is told of the room, and whether the write had to wait for it
+ */
+export async function inRoom<T>(
+  memory: WriteMemory,
+  user: string,
+  length: number | undefined,
+  sender: Sender | undefined,
+  run: (room: TakenRoom, hasWaited: boolean) => Promise<T>,
+): Promise<T> {
+  const entered = memory.enter(user, length, sender);
+  const hasWaited = entered instanceof Promise;
+  const room = hasWaited ? await entered : entered;
+  try {
+    return await run(room, hasWaited);
+  } finally {
+    room.leave();
+  }
 }
 
 function isLarge(bytes: number): boolean {
@@ -153,6 +260,13 @@ function senderGone(): GitsteadError {
   return new GitsteadError(
     'bad-request',
     'the client went away while its write waited; nothing of it was kept',
+  );
+}
+
+function tooSlow(): GitsteadError {
+  return new GitsteadError(
+    'body-timeout',
+    'the body came too slowly while others waited; nothing of it was kept',
   );
 }
 

@@ -80,6 +80,23 @@ test('a hundred uploads that send a byte now and then hold up nobody, and leave 
   });
 });
 
+test('threat 27: slow uploads of two accounts hold up no write of a third one', async () => {
+  await using server = await openTestServer({ settings: { memoryBudget: '16MiB' } });
+  const slow = [await account(server, 'slow'), await account(server, 'sluggish')] as const;
+  const writer = await account(server, 'writer');
+  // each takes all that its account may, and the others wait for it
+  const more = 'Content-Type: text/plain\r\nContent-Length: 500000\r\n';
+  const clients = await openClients(server, (client) =>
+    headOf('PUT', slow[client % 2]!, `notes/${client}`, more),
+  );
+  for (const socket of clients) socket.write('a');
+  for (let number = 0; number < 30; number++) {
+    assert.equal(await put(writer, `notes/${number}`, `text ${number}`), 201);
+  }
+  assert.equal(await put(writer, 'notes/picture', randomBytes(450_000)), 201, 'slow ones give way to it');
+  for (const socket of clients) socket.destroy();
+});
+
 test('a hundred readers that take nothing hold up nobody, and little memory', async () => {
   await using server = await openTestServer();
   const [reader, writer] = [await account(server, 'reader'), await account(server, 'writer')];
