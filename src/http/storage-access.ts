@@ -20,6 +20,8 @@ export type Exchange = {
   response: ServerResponse;
   /** undefined: a public document is read without a token */
   access: Access | undefined;
+  /** the address that the request came from */
+  client: string;
 };
 
 /** A refusal and the challenge that goes with it (RFC 6750, section 3). */

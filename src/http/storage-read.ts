@@ -6,7 +6,8 @@ import { judgeRead, parsePrecondition } from '../protocol/conditions.ts';
 import { parseHttpDate } from '../protocol/http-date.ts';
 import type { DocumentPath, FolderPath, StoragePath } from '../protocol/paths.ts';
 import { ifRangeHolds, parseRange } from '../protocol/ranges.ts';
-import type { ByteRange, DocumentInfo, Storage } from '../storage/types.ts';
+import type { ByteRange, ByteStream, DocumentInfo, Storage } from '../storage/types.ts';
+import type { Download, DownloadSlots } from './download-slots.ts';
 import type { Exchange } from './storage-access.ts';
 import { answer, endWith, quoted, readHeaders } from './storage-answers.ts';
 
@@ -17,6 +18,7 @@ export type Reading = {
   now: () => number;
   /** how long a reader may take nothing, in milliseconds */
   silenceMs: number;
+  downloads: DownloadSlots;
 };
 
 const FOLDER_TYPE = 'application/ld+json';
@@ -53,9 +55,13 @@ export async function readDocument(
     return true;
   }
   const body = reading.storage.body(path, info, range);
-  response.writeHead(range ? 206 : 200, headers);
-  if (Buffer.isBuffer(body)) endWith(response, body);
-  else await stream(reading, exchange, body);
+  const status = range ? 206 : 200;
+  if (Buffer.isBuffer(body)) {
+    response.writeHead(status, headers);
+    endWith(response, body);
+  } else {
+    await stream(reading, exchange, body, () => response.writeHead(status, headers));
+  }
   return true;
 }
 
@@ -144,10 +150,13 @@ function askedRange(
 /** Sends a long body at the reader's pace; a reader that takes nothing for too long is left. */
 async function stream(
   reading: Reading,
-  { request, response }: Exchange,
-  body: AsyncIterable<Buffer>,
+  { request, response, access, client }: Exchange,
+  body: ByteStream,
+  writeHead: () => void,
 ): Promise<void> {
   let wake = () => {};
+  const download = takeSlot(reading, access?.grant.user ?? client, response, body);
+  writeHead();
   response.setTimeout(reading.silenceMs, () => response.destroy());
   response.once('close', () => wake());
   try {
@@ -158,6 +167,7 @@ async function stream(
         wake = resolve;
         response.write(chunk, () => resolve());
       });
+      download.note(chunk.length);
     }
     response.end();
   } catch (error) {
@@ -166,5 +176,17 @@ async function stream(
       'a document could not be sent to its end',
     );
     response.destroy();
+  } finally {
+    download.end();
+  }
+}
+
+/** @throws not-ready; the body is closed then */
+function takeSlot({ downloads }: Reading, who: string, response: ServerResponse, body: ByteStream): Download {
+  try {
+    return downloads.take(who, () => response.destroy());
+  } catch (error) {
+    body.close();
+    throw error;
   }
 }

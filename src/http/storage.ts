@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { type DocumentPath, type FolderPath, parseStoragePath, pathOfTarget } from '../protocol/paths.ts';
 import type { Storage } from '../storage/types.ts';
 import { answerOptions } from './cors.ts';
+import { openDownloadSlots } from './download-slots.ts';
 import { openGuessBudget } from './guess-budget.ts';
 import type { RequestMeasures } from './request-measures.ts';
 import type { JudgeOrigin, RequestOrigin } from './request-origin.ts';
@@ -43,6 +44,8 @@ export type StorageHandlerOptions = {
     silenceMs?: number | undefined;
     /** 128 for an account and 512 in all unless given */
     uploads?: UploadLimits | undefined;
+    /** long documents that are read at once; 512 unless given */
+    downloads?: number | undefined;
     /** public documents that do not exist, for a network in a quarter of an hour; 300 unless given */
     missesPerNetwork?: number | undefined;
   };
@@ -52,6 +55,7 @@ export type StorageHandlerOptions = {
 
 const SILENCE_MS = 60_000;
 const UPLOADS: UploadLimits = { perUser: 128, total: 512 };
+const DOWNLOADS = 512;
 
 export type StorageHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -63,7 +67,8 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
   const { storage, checkToken, queryTokens = false, log, judgeOrigin, now, limits, measures } = options;
   const silenceMs = limits.silenceMs ?? SILENCE_MS;
   const guesses = openGuessBudget(now, limits.missesPerNetwork);
-  const reading = { storage, log, now, silenceMs };
+  const downloads = openDownloadSlots(limits.downloads ?? DOWNLOADS);
+  const reading = { storage, log, now, silenceMs, downloads };
   const slots = openUploadSlots(limits.uploads ?? UPLOADS);
   const writing = { storage, log, now, silenceMs, documentBytes: limits.documentBytes, slots };
   if (measures) measures.uploads = slots.count;
@@ -83,7 +88,7 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
     const judged = judgeAccess(shown, checkToken, path, method);
     const access = judged instanceof Promise ? await orWithout(judged, isOpen) : judged;
     if ('scope' in access) {
-      const exchange = { request, response, access };
+      const exchange = { request, response, access, client: origin.client };
       if (path.kind === 'folder') return await readFolder(reading, exchange, path);
       if (method === 'PUT' || method === 'DELETE') {
         const judge = () => judgeAccess(shown, checkToken, path, method);
@@ -94,7 +99,7 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
       return;
     }
     if (!isOpen) return refuse(request, response, access);
-    await readPublic({ request, response, access: undefined }, path, origin.client);
+    await readPublic({ request, response, access: undefined, client: origin.client }, path);
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -112,7 +117,8 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
   }
 
   /** Draft, section 9: a document under /public/ is read without a token. */
-  async function readPublic(exchange: Exchange, path: DocumentPath, client: string): Promise<void> {
+  async function readPublic(exchange: Exchange, path: DocumentPath): Promise<void> {
+    const { client } = exchange;
     const wait = guesses.isQuiet ? undefined : guesses.blockedFor(client);
     if (wait !== undefined) {
       const error = new GitsteadError('too-many', 'too many requests for documents that do not exist');

@@ -1,75 +1,100 @@
-// Which bodies on their way give up their memory when others wait for it: slow ones, of accounts that have taken more. A
-// body that comes well, and an account that takes no more than who waits, are never asked.
-import type { Sender } from './types.ts';
+// Which bodies on their way give up what they have taken when others wait for it: slow ones, of accounts that have taken
+// more. A body that moves well, and an account that takes no more than who waits, are never asked. What is taken is for the
+// caller to say: memory for uploads, places for downloads.
 
-/** A body that came slower than this, on average, is slow. */
+/** A body that moves slower than this is slow. */
 const SLOW_BYTES_PER_MS = 64;
+/** At first it has so long to begin. */
+const BEGIN_MS = 1_000;
+/** What it moved faster, or slower, counts for so long. */
+const MEMORY_MS = 4_000;
 
-/** A body that has room and is not all there. */
-export type Arriving = {
+/** Whether a body keeps up, lately. Times are monotonic milliseconds. */
+export class Pace {
+  /** bytes that it has moved more than it had to; below zero it is slow */
+  #lead = BEGIN_MS * SLOW_BYTES_PER_MS;
+  #at: number;
+
+  constructor(now: number) {
+    this.#at = now;
+  }
+
+  /** So many bytes more have moved since the last time. */
+  note(bytes: number, now: number): void {
+    const most = MEMORY_MS * SLOW_BYTES_PER_MS;
+    this.#lead = Math.min(most, Math.max(-most, this.lead(now) + bytes));
+    this.#at = now;
+  }
+
+  lead(now: number): number {
+    return this.#lead - (now - this.#at) * SLOW_BYTES_PER_MS;
+  }
+}
+
+/** A body that has taken something, and has not come to its end. */
+export type Moving = {
+  /** the account, or whoever it counts for */
   user: string;
-  /** the room that it has taken */
-  bytes: number;
-  sender: Sender;
-  /** when it was let in, in monotonic milliseconds */
-  since: number;
+  /** how much it has taken */
+  taken: number;
+  pace: Pace;
   /** it was told to give way, and has not left yet */
   isEnding: boolean;
 };
 
 /**
  * The slowest bodies of the accounts that have taken most, as many as are needed.
- * @param taken bytes, by account
- * @param ownBytes what the account that waits will have taken: who has taken no more than that gives nothing
- * @param neededBytes room that is missing
- * @param before only those that were let in before this (monotonic milliseconds)
+ * @param taken all that is taken, by account
+ * @param own what the account that waits will have taken: who has taken no more than that gives nothing
+ * @param missing how much must be given
+ * @param now monotonic milliseconds
  * @returns none when all that could be asked would not make enough room
  */
-export function chooseSlow(
-  arriving: Iterable<Arriving>,
+export function chooseSlow<Body extends Moving>(
+  moving: Iterable<Body>,
   taken: ReadonlyMap<string, number>,
-  ownBytes: number,
-  neededBytes: number,
-  before: number,
-): Arriving[] {
-  let needed = neededBytes;
+  own: number,
+  missing: number,
+  now: number,
+): Body[] {
+  let needed = missing;
   const left = new Map(taken);
-  const slow: { body: Arriving; rate: number }[] = [];
-  for (const body of arriving) {
+  const slow: { body: Body; lead: number }[] = [];
+  for (const body of moving) {
     if (body.isEnding) {
-      needed -= body.bytes;
-      left.set(body.user, left.get(body.user)! - body.bytes);
+      needed -= body.taken;
+      left.set(body.user, left.get(body.user)! - body.taken);
       continue;
     }
-    const rate = body.sender.received() / (performance.now() - body.since);
-    if (body.since <= before && rate < SLOW_BYTES_PER_MS) slow.push({ body, rate });
+    const lead = body.pace.lead(now);
+    if (lead < 0) slow.push({ body, lead });
   }
-  slow.sort((a, b) => a.rate - b.rate);
-  const chosen: Arriving[] = [];
+  slow.sort((a, b) => a.lead - b.lead);
+  const chosen: Body[] = [];
   while (needed > 0) {
-    const most = largest(slow, left, ownBytes);
+    const most = largest(slow, left, own);
     if (!most) return [];
     slow.splice(slow.indexOf(most), 1);
-    left.set(most.body.user, left.get(most.body.user)! - most.body.bytes);
-    needed -= most.body.bytes;
+    left.set(most.body.user, left.get(most.body.user)! - most.body.taken);
+    needed -= most.body.taken;
     chosen.push(most.body);
   }
   return chosen;
 }
 
-/** The first one of the account that has most, if that is more than `ownBytes`. */
-function largest<T extends { body: Arriving }>(
+/** The first one of the account that has most, if that is more than `atLeast`. */
+function largest<T extends { body: Moving }>(
   slow: readonly T[],
   left: ReadonlyMap<string, number>,
-  ownBytes: number,
+  atLeast: number,
 ): T | undefined {
   let best: T | undefined;
-  let most = ownBytes;
+  let most = atLeast;
   for (const each of slow) {
-    const own = left.get(each.body.user)!;
-    if (own <= most) continue;
+    const held = left.get(each.body.user)!;
+    if (held <= most) continue;
     best = each;
-    most = own;
+    most = held;
   }
   return best;
 }

@@ -7,6 +7,7 @@ import type { BodySource } from '../git/spool-pack.ts';
 import type { Precondition } from '../protocol/conditions.ts';
 import type { DocumentPath, FolderPath, UserName } from '../protocol/paths.ts';
 
+export type { ByteStream } from '../git/object-store.ts';
 export type { BodySource } from '../git/spool-pack.ts';
 
 /** Who writes: becomes the commit's author and its trailers. */

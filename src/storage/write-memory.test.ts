@@ -162,7 +162,8 @@ test('one that is let in listens to its sender no more', async () => {
 });
 
 test('threat 27: slow bodies of an account that has taken more give way to one that waits', async () => {
-  const memory = openWriteMemory(16 * MIB, none, { giveWayAfterMs: 20 });
+  let now = 0;
+  const memory = openWriteMemory(16 * MIB, none, { giveWayAfterMs: 20, elapsed: () => now });
   const senders = ['a', 'a', 'a', 'b', 'b', 'b'].map((user, at) => {
     const sender = openSender(user === 'a' ? 1e9 : at);
     return { sender, room: memory.enter(user, MIB, sender) };
@@ -171,6 +172,7 @@ test('threat 27: slow bodies of an account that has taken more give way to one t
   const before = memory.enter('b', MIB, openSender());
   const waiting = memory.enter('c', MIB, openSender());
   assert.equal(await isIn(waiting), false);
+  now += 5000;
   const { code } = await senders[3]!.sender.ended;
   assert.equal(code, 'body-timeout');
   await leave(senders[3]!.room);
@@ -180,7 +182,8 @@ test('threat 27: slow bodies of an account that has taken more give way to one t
 });
 
 test('what has arrived gives way to nobody, and no account to one that takes as much', async () => {
-  const memory = openWriteMemory(4 * MIB, none, { giveWayAfterMs: 10, maxWaitMs: 100 });
+  let now = 0;
+  const memory = openWriteMemory(4 * MIB, none, { giveWayAfterMs: 10, maxWaitMs: 100, elapsed: () => now });
   let isEnded = false;
   for (const user of ['a', 'b']) {
     const sender = openSender();
@@ -190,7 +193,9 @@ test('what has arrived gives way to nobody, and no account to one that takes as 
     const entered = memory.enter(user, user === 'a' ? 800_000 : 400_000, sender);
     if (user === 'a') (await entered).arrived();
   }
-  await assert.rejects(async () => await memory.enter('c', 700_000, openSender()), { code: 'not-ready' });
+  const waiting = memory.enter('c', 700_000, openSender());
+  now += 60_000;
+  await assert.rejects(async () => await waiting, { code: 'not-ready' });
   assert.equal(isEnded, false);
 });
 

@@ -2,7 +2,7 @@
 // no room a write waits before its body is read, so that what waits costs nothing, and after a while it is refused. Which
 // bodies come too slowly while others wait is giving-way.ts's to say.
 import { GitsteadError } from '../errors.ts';
-import { type Arriving, chooseSlow } from './giving-way.ts';
+import { chooseSlow, type Moving, Pace } from './giving-way.ts';
 import { SPOOL_ABOVE_BYTES } from './intake.ts';
 import type { Sender } from './types.ts';
 
@@ -52,6 +52,13 @@ const LARGE = 2;
 const NOBODY = 3;
 type Kind = typeof MODEST | typeof OTHER | typeof LARGE;
 
+/** A body that has room and is not all there. */
+type Arriving = Moving & {
+  sender: Sender;
+  /** bytes that had come when it was looked at last */
+  seen: number;
+};
+
 type Waiting = {
   user: string;
   bytes: number;
@@ -68,7 +75,7 @@ type Waiting = {
 export function openWriteMemory(
   limit: number,
   overrun: () => number,
-  { maxWaitMs = MAX_WAIT_MS, giveWayAfterMs = GIVE_WAY_AFTER_MS } = {},
+  { maxWaitMs = MAX_WAIT_MS, giveWayAfterMs = GIVE_WAY_AFTER_MS, elapsed = () => performance.now() } = {},
 ): WriteMemory {
   const taken = new Map<string, number>();
   const arriving = new Set<Arriving>();
@@ -111,7 +118,10 @@ export function openWriteMemory(
     held += bytes;
     if (isLarge(bytes)) heldLarge += bytes;
     taken.set(user, (taken.get(user) ?? 0) + bytes);
-    const body = sender && { user, bytes, sender, since: performance.now(), isEnding: false };
+    const body = sender && {
+      ...{ user, taken: bytes, pace: new Pace(elapsed()), isEnding: false },
+      ...{ sender, seen: 0 },
+    };
     if (body) arriving.add(body);
     const arrived = () => void (body && arriving.delete(body));
     return {
@@ -150,7 +160,7 @@ export function openWriteMemory(
     return new Promise((resolve, reject) => {
       let stayAway = () => {};
       const each: Waiting = {
-        ...{ user, bytes, sender, since: performance.now() },
+        ...{ user, bytes, sender, since: elapsed() },
         admit(room) {
           end();
           resolve(room);
@@ -182,24 +192,32 @@ export function openWriteMemory(
     setTimeout(() => {
       isLooking = false;
       if (waiting.size === 0) return;
-      giveWay();
+      lookAtPaces(elapsed());
+      giveWay(elapsed());
       lookForSlow();
     }, giveWayAfterMs / 4).unref();
   }
 
+  function lookAtPaces(now: number): void {
+    for (const body of arriving) {
+      const received = body.sender.received();
+      body.pace.note(received - body.seen, now);
+      body.seen = received;
+    }
+  }
+
   /** Ends slow bodies for the first one that has waited long enough and whose account has taken less. */
-  function giveWay(): void {
-    const now = performance.now();
+  function giveWay(now: number): void {
     const others = new Set<string>();
     for (const each of waiting) {
       const { user, bytes, since } = each;
       if (now - since < giveWayAfterMs || others.has(user) || !hasOwnRoom(user, bytes)) continue;
       others.add(user);
       const forLarge = missingForLarge(bytes);
-      const among = forLarge > 0 ? [...arriving].filter((body) => isLarge(body.bytes)) : arriving;
+      const among = forLarge > 0 ? [...arriving].filter((body) => isLarge(body.taken)) : arriving;
       const needed = forLarge > 0 ? forLarge : missing(kindOf(user, bytes), bytes);
       const ownAfter = (taken.get(user) ?? 0) + bytes;
-      const slow = chooseSlow(among, taken, ownAfter, needed, now - giveWayAfterMs);
+      const slow = chooseSlow(among, taken, ownAfter, needed, now);
       for (const body of slow) {
         body.isEnding = true;
         body.sender.endBody(tooSlow());

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { openMemoryServer } from '../open-memory-server.ts';
 import { openTestServer, type TestServer } from '../open-test-server.ts';
 
 const CLIENTS = 100;
@@ -25,8 +26,12 @@ async function put({ root, token }: Account, path: string, body: Buffer | string
 }
 
 /** Connections that have sent the beginning of a request. */
-async function openClients(server: TestServer, request: (client: number) => string): Promise<Socket[]> {
-  const clients = Array.from({ length: CLIENTS }, () => connect(server.port, '127.0.0.1'));
+async function openClients(
+  server: { port: number },
+  request: (client: number) => string,
+  count = CLIENTS,
+): Promise<Socket[]> {
+  const clients = Array.from({ length: count }, () => connect(server.port, '127.0.0.1'));
   await Promise.all(
     clients.map(async (socket, client) => {
       socket.on('error', () => {});
@@ -108,6 +113,36 @@ test('a hundred readers that take nothing hold up nobody, and little memory', as
   const now = process.memoryUsage();
   const growth = now.arrayBuffers - before.arrayBuffers + now.heapUsed - before.heapUsed;
   assert.ok(growth < MAX_GROWTH_BYTES, `${growth} bytes`);
+  for (const socket of clients) socket.destroy();
+});
+
+test('threat 27: readers of long documents have so many places, and a slow one gives way to another account', async (t) => {
+  await using server = await openMemoryServer({ limits: { downloads: 2 } });
+  const long = randomBytes(32 << 20);
+  const accounts = ['reader', 'other'].map((name) => {
+    return { root: `${server.baseUrl}/storage/${name}`, token: server.createToken(name, '*:rw') };
+  });
+  for (const each of accounts) assert.equal(await put(each, 'films/long', long), 201);
+  const [reader, other] = accounts as [Account, Account];
+  const clients = await openClients(server, () => headOf('GET', reader, 'films/long'), 2);
+  const closed = clients.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+  await Promise.all(clients.map((socket) => new Promise((resolve) => socket.once('readable', resolve))));
+  const headers = { Authorization: `Bearer ${other.token}` };
+  const read = () => fetch(`${other.root}/films/long`, { headers });
+  const early = await read();
+  assert.equal(early.status, 503);
+  await early.arrayBuffer();
+  await t.waitFor(
+    async () => {
+      const answer = await read();
+      const body = Buffer.from(await answer.arrayBuffer());
+      assert.equal(answer.status, 200);
+      assert.ok(body.equals(long));
+    },
+    { timeout: 10_000, interval: 200 },
+  );
+  for (const socket of clients) socket.resume();
+  await Promise.race(closed);
   for (const socket of clients) socket.destroy();
 });
 
