@@ -61,12 +61,19 @@ export class GitsteadError extends Error {
   }
 }
 
+/** What passes by itself, or when the operator has helped. */
+const NOT_NOW = new Map<unknown, string>([
+  ['EMFILE', 'the server has too many files and connections open: try again'],
+  ['ENFILE', 'this machine has too many files open: try again'],
+  ['EROFS', 'the disk can only be read just now; the old version stands'],
+]);
+
 /** SQLite's own code for a full disk. */
 const SQLITE_FULL = 13;
 
 /**
- * Any thrown value as a GitsteadError: ENOSPC, EDQUOT and what SQLite says of a full disk become `disk-full`, everything
- * unknown `internal`. Called once, where a request or a command is answered.
+ * Any thrown value as a GitsteadError: ENOSPC, EDQUOT and what SQLite says of a full disk become `disk-full`, a read-only
+ * disk and too many open files `not-ready`, everything unknown `internal`. Called once, where a request or a command is answered.
  */
 export function asGitsteadError(thrown: unknown): GitsteadError {
   if (thrown instanceof GitsteadError) return thrown;
@@ -74,5 +81,7 @@ export function asGitsteadError(thrown: unknown): GitsteadError {
   if (code === 'ENOSPC' || code === 'EDQUOT' || errcode === SQLITE_FULL) {
     return new GitsteadError('disk-full', 'the disk is full; the old version stands', { cause: thrown });
   }
+  const notNow = NOT_NOW.get(code);
+  if (notNow !== undefined) return new GitsteadError('not-ready', notNow, { cause: thrown });
   return new GitsteadError('internal', 'the server failed to do this; its log says why', { cause: thrown });
 }

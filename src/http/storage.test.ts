@@ -120,6 +120,16 @@ test('a full disk answers 507 and says that the old version stands', () =>
     assert.match(reply.text, /disk is full/);
   }));
 
+test('while too many files are open, or the disk is read-only, the answer is 503', () =>
+  withServer({}, async ({ storage, put }) => {
+    for (const code of ['EMFILE', 'ENFILE', 'EROFS']) {
+      storage.failNext.set('put', Object.assign(new Error('not now'), { code }));
+      const reply = await put('/notes/a', 'x');
+      assert.equal(reply.status, 503, code);
+      assert.equal(reply.headers['retry-after'], '5');
+    }
+  }));
+
 test('refusals that are the client’s to mend are not logged', () =>
   withServer({}, async ({ get, put, send, logged }) => {
     await get('/notes/none');
