@@ -3,7 +3,7 @@
 
 export type Point = {
   x: number;
-  y: number /** of the rounds, drawn as a thin line */;
+  y: number /** of most rounds, drawn as a thin line */;
   low: number;
   high: number;
 };

@@ -24,7 +24,11 @@ export function formatComparison(base: RunFile, now: RunFile, comparison: RunCom
   const quiet =
     comparison.quietMean === undefined ? '' : `; of the others: ${comparison.quietMean.toFixed(3)}`;
   const noise =
-    noisy > 0 ? [`the machine was too noisy for ${noisy} of them (rounds differ by over 30 %)${quiet}`] : [];
+    noisy > 0
+      ? [
+          `the machine was too noisy for ${noisy} of them (half of the slices, or rounds, lie over 30 % apart)${quiet}`,
+        ]
+      : [];
   const verdict = comparison.lost ? 'LOST: more than 10 % slower' : 'no loss of more than 10 %';
   return [
     head,

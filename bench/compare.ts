@@ -1,14 +1,14 @@
 // Two runs side by side: whether Gitstead became slower. Pure. As machines are noisy, a row counts as its ratio to a
-// floor that was measured in the same run, where it has one; runs of different machines or settings are not compared.
-import { type Cell, medianOf, type RowResult, spreadOf } from './results.ts';
+// floor that was measured beside it, round by round, where it has one; runs of different machines or settings are not compared.
+import { type Cell, type RowResult, ratiosOf } from './results.ts';
 import type { RunFile } from './run-file.ts';
-import { WIDE_SPREAD } from './statistics.ts';
+import { median, spread, WIDE_SPREAD } from './statistics.ts';
 
 export const OURS = 'gitstead';
 /** What does not change with Gitstead, in the order in which it is taken. */
 const FLOORS = ['bare', 'append', 'fast-import', 'cp', 'nginx'] as const;
 const MACHINE_FACTS = ['processor', 'cores', 'kernel', 'node', 'git'] as const;
-const SETTINGS = ['rounds', 'seconds', 'warmupSeconds'] as const;
+const SETTINGS = ['slices', 'rounds', 'seconds', 'warmupSeconds'] as const;
 /** A geometric mean below this is a loss. */
 const LEAST_MEAN = 0.9;
 
@@ -21,7 +21,7 @@ export type ComparedRow = {
   now: number;
   /** above 1: better than the base, whichever direction is good */
   ratio: number;
-  /** cells whose rounds differ so much that the ratio says little: `base gitstead` */
+  /** runs whose rounds, or ratios of rounds to the floor, differ so much that the comparison says little: `base`, `new` */
   noisy: string[];
 };
 
@@ -84,40 +84,44 @@ function compareRow(base: RowResult | undefined, now: RowResult | undefined): Co
   if (!base) return 'not in the base';
   if (!now) return 'not in the new run';
   if (base.better !== now.better || base.unit !== now.unit) return 'measured in another unit';
-  const ours = [figureOf(base, OURS), figureOf(now, OURS)];
-  if (ours[0] === undefined) return 'no figure in the base';
-  if (ours[1] === undefined) return 'no figure in the new run';
-  const settings = settingsApart(base.cells[OURS]!, now.cells[OURS]!);
+  if (!hasFigure(base)) return 'no figure in the base';
+  if (!hasFigure(now)) return 'no figure in the new run';
+  const settings = settingsApart(base, now);
   if (settings) return settings;
-  const floor = FLOORS.find(
-    (side) => figureOf(base, side) !== undefined && figureOf(now, side) !== undefined,
-  );
-  const figures = floor
-    ? { base: ours[0] / figureOf(base, floor)!, now: ours[1] / figureOf(now, floor)! }
-    : { base: ours[0], now: ours[1] };
-  const noisy = [...noisyCells('base', base, [OURS, floor]), ...noisyCells('new', now, [OURS, floor])];
+  const floor = FLOORS.find((side) => [base, now].every((row) => figuresOf(row, side).length > 0));
+  const [before, after] = [figuresOf(base, floor), figuresOf(now, floor)];
+  const figures = { base: median(before), now: median(after) };
+  const noisy = [...(isNoisy(before) ? ['base'] : []), ...(isNoisy(after) ? ['new'] : [])];
   const ratio = base.better === 'more' ? figures.now / figures.base : figures.base / figures.now;
   return { id: base.id, title: now.title, floor, ...figures, ratio, noisy };
 }
 
 /** Suites take a share of the plan, which may change with them; undefined: measured alike, as far as it is told. */
-function settingsApart(base: Cell, now: Cell): string | undefined {
-  const [before, after] = [base.rounds, now.rounds];
+function settingsApart(base: RowResult, now: RowResult): string | undefined {
+  const isBeside = ({ cells }: RowResult) => cells.beside !== undefined;
+  if (isBeside(base) !== isBeside(now)) return 'measured beside another engine in one of the two';
+  const [before, after] = [base.cells[OURS]!.rounds, now.cells[OURS]!.rounds];
   if (before.length !== after.length) return `measured in ${before.length} rounds, and in ${after.length}`;
   const [long, short] = [before[0]?.seconds, after[0]?.seconds];
   if (long === undefined || short === undefined || long === short) return undefined;
   return `measured for ${long} s in each round, and for ${short} s`;
 }
 
-/** The median; undefined if there is none, or one that has no ratio. */
-function figureOf(row: RowResult, side: string): number | undefined {
-  const figure = medianOf(row.cells[side]);
-  return figure !== undefined && Number.isFinite(figure) && figure > 0 ? figure : undefined;
+/** Of Gitstead, and one that has a ratio. */
+function hasFigure({ cells }: RowResult): boolean {
+  const cell = cells[OURS];
+  return cell?.kind === 'measured' && median(valuesOf(cell)) > 0;
 }
 
-function noisyCells(which: string, row: RowResult, sides: readonly (string | undefined)[]): string[] {
-  return sides.flatMap((side) => {
-    const cell = side === undefined ? undefined : row.cells[side];
-    return cell && spreadOf(cell) > WIDE_SPREAD ? [`${which} ${side}`] : [];
-  });
+/** Of each round: a multiple of the floor's, or its own. */
+function figuresOf({ cells }: RowResult, floor: string | undefined): number[] {
+  return floor ? ratiosOf(cells[OURS], cells[floor]) : valuesOf(cells[OURS]!);
+}
+
+function valuesOf(cell: Cell): number[] {
+  return cell.rounds.map(({ value }) => value);
+}
+
+function isNoisy(figures: readonly number[]): boolean {
+  return spread(figures) > WIDE_SPREAD;
 }

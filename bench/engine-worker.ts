@@ -1,16 +1,16 @@
-// One process of the engine bench: opens the storage of a data folder through its door, writes, closes it. Reads a
-// job from stdin, prints the result as one line of JSON.
+// One process of the engine bench: opens the storage of a data folder through its door, writes as its jobs say
+// (job-process.ts), closes it. As a program: node engine-worker.ts DATA-FOLDER
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { openIndex } from '../src/db/open-index.ts';
 import { openLog } from '../src/log.ts';
 import { NO_PRECONDITION } from '../src/protocol/conditions.ts';
 import { documentPath, parseUserName } from '../src/protocol/paths.ts';
 import { openStorage } from '../src/storage/storage.ts';
-import type { Storage } from '../src/storage/types.ts';
 import { DOCUMENT_TYPE, documentPathParts, makeDocument, makeLargeDocument, pickBelow } from './documents.ts';
-import { MODULE, type WorkerJob, type WorkerResult } from './engine-workloads.ts';
+import { MODULE, type Shape, type WorkerJob, type WorkerResult } from './engine-workloads.ts';
+import { answerJobs } from './job-process.ts';
+import { countTimes } from './latencies.ts';
 import { userName } from './sides/side.ts';
 import { quantile } from './statistics.ts';
 
@@ -18,35 +18,35 @@ import { quantile } from './statistics.ts';
 const FILL_WRITERS = 256;
 const FILL_WRITERS_LARGE = 4;
 
-const job = JSON.parse(await text(process.stdin)) as WorkerJob;
-const result = await open(job, job.kind === 'fill' ? fill : measure);
-process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+const dataFolder = process.argv[2]!;
+mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+const index = openIndex(join(dataFolder, 'index.db'));
+const storage = await openStorage({
+  ...{ dataFolder, index, log: openLog('warn') },
+  now: Date.now,
+  host: 'bench.localhost',
+});
+let isOpened = false;
+let jobs = 0;
 
-async function open<T>(job: WorkerJob, work: (storage: Storage, job: WorkerJob) => Promise<T>): Promise<T> {
-  mkdirSync(job.dataFolder, { recursive: true, mode: 0o700 });
-  const index = openIndex(join(job.dataFolder, 'index.db'));
-  const storage = await openStorage({
-    dataFolder: job.dataFolder,
-    index,
-    log: openLog('warn'),
-    now: Date.now,
-    host: 'bench.localhost',
-  });
-  try {
-    return await work(storage, job);
-  } finally {
+await answerJobs<WorkerJob>(
+  (job) => (job.kind === 'fill' ? fill(job) : measure(job)),
+  async () => {
     await storage[Symbol.asyncDispose]();
     index.close();
-  }
-}
+  },
+);
 
 async function* once(body: Buffer): AsyncGenerator<Buffer> {
   yield body;
 }
 
-async function put(storage: Storage, repository: number, index: number): Promise<void> {
+async function put(
+  { isLarge = false, isDeep = false }: Shape,
+  repository: number,
+  index: number,
+): Promise<void> {
   const user = parseUserName(userName(repository))!;
-  const { isLarge = false, isDeep = false } = job.shape;
   const path = documentPath(user, [MODULE, ...documentPathParts(index, isDeep)]);
   const body = isLarge ? makeLargeDocument() : Buffer.from(makeDocument());
   const result = await storage.put(path, {
@@ -60,49 +60,57 @@ async function put(storage: Storage, repository: number, index: number): Promise
   if (result.kind !== 'created' && result.kind !== 'updated') throw new Error(`PUT was ${result.kind}`);
 }
 
-async function fill(storage: Storage, job: WorkerJob): Promise<WorkerResult> {
-  const total = job.repositories * job.shape.documents;
+async function fill({ repositories, shape }: WorkerJob): Promise<WorkerResult> {
+  const total = repositories * shape.documents;
   const start = performance.now();
   let next = 0;
   const write = async () => {
     while (next < total) {
       const current = next;
       next += 1;
-      await put(storage, current % job.repositories, Math.floor(current / job.repositories));
+      await put(shape, current % repositories, Math.floor(current / repositories));
     }
   };
-  await Promise.all(Array.from({ length: job.shape.isLarge ? FILL_WRITERS_LARGE : FILL_WRITERS }, write));
+  await Promise.all(Array.from({ length: shape.isLarge ? FILL_WRITERS_LARGE : FILL_WRITERS }, write));
   const rate = total / ((performance.now() - start) / 1000);
   const unknown = { p50Ms: Number.NaN, p99Ms: Number.NaN, processorMsPerCommit: Number.NaN };
-  return { commits: total, allCommits: total, rate, ...unknown };
+  return { allCommits: total, rate, latencies: '', ...unknown };
 }
 
-async function measure(storage: Storage, job: WorkerJob): Promise<WorkerResult> {
-  // One write each opens the repositories: opening is not what is measured.
-  for (let repository = 0; repository < job.repositories; repository += 1) await put(storage, repository, 0);
+async function measure({ repositories, shape, writers, ...times }: WorkerJob): Promise<WorkerResult> {
+  let allCommits = 0;
+  if (!isOpened) {
+    // One write each opens the repositories: opening is not what is measured.
+    for (let repository = 0; repository < repositories; repository += 1) await put(shape, repository, 0);
+    allCommits += repositories;
+    isOpened = true;
+  }
+  jobs += 1;
   const latencies: number[] = [];
-  const processor = process.cpuUsage();
-  const start = performance.now();
-  const until = start + job.seconds * 1000;
+  const from = performance.now() + times.warmupSeconds * 1000;
+  const until = from + times.seconds * 1000;
+  let processor: NodeJS.CpuUsage | undefined;
   const write = async (writer: number) => {
-    const pick = pickBelow(job.shape.documents, writer);
-    while (performance.now() < until) {
-      const begin = performance.now();
-      await put(storage, writer % job.repositories, pick());
+    const pick = pickBelow(shape.documents, writer + writers * jobs);
+    for (let begin = performance.now(); begin < until; begin = performance.now()) {
+      await put(shape, writer % repositories, pick());
+      allCommits += 1;
+      if (performance.now() < from) continue;
+      processor ??= process.cpuUsage();
       latencies.push(performance.now() - begin);
     }
   };
-  await Promise.all(Array.from({ length: job.writers }, (_, writer) => write(writer)));
-  const seconds = (performance.now() - start) / 1000;
+  await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)));
+  const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(processor);
   const commits = latencies.length;
   latencies.sort((a, b) => a - b);
   return {
-    commits,
-    allCommits: commits + job.repositories,
+    allCommits,
     rate: commits / seconds,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
+    latencies: countTimes(latencies),
     processorMsPerCommit: (user + system) / 1000 / commits,
   };
 }

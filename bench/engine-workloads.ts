@@ -1,5 +1,6 @@
 // The engine rows as data, and what the worker process (engine-worker.ts) is told and tells.
 import { join } from 'node:path';
+import { type JobProcess, openJobProcess } from './job-process.ts';
 import { mustRun } from './processes.ts';
 import { userName } from './sides/side.ts';
 
@@ -50,32 +51,30 @@ export const WORKLOADS: readonly Workload[] = [
 export type WorkerJob = {
   /** `fill` makes the documents; `measure` writes over them for `seconds` */
   kind: 'fill' | 'measure';
-  dataFolder: string;
   repositories: number;
   shape: Shape;
   writers: number;
+  warmupSeconds: number;
   seconds: number;
 };
 
 export type WorkerResult = {
-  /** commits made within the clock, and all of this process, with those that opened the repositories */
-  commits: number;
+  /** all that this job made, with those of its warm-up and those that opened the repositories */
   allCommits: number;
+  /** of those within the clock */
   rate: number;
   p50Ms: number;
   p99Ms: number;
+  latencies: string;
   /** processor time of the process for each commit, all threads: varies less than the rate when others use the machine */
   processorMsPerCommit: number;
 };
 
 export const MODULE = 'bench';
 
-/** Runs one job in a process of its own, so that each begins as fresh as the other. */
-export async function runWorker(job: WorkerJob, nodeFlags: string[] = []): Promise<WorkerResult> {
-  const worker = join(import.meta.dirname, 'engine-worker.ts');
-  const options = { input: JSON.stringify(job), limitMs: (job.seconds + 120) * 1000 };
-  const stdout = await mustRun(process.execPath, [...nodeFlags, worker], options);
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as WorkerResult;
+/** A process that has the storage of a data folder open, from its first job until it is closed. */
+export function openWorker(dataFolder: string): JobProcess<WorkerJob, WorkerResult> {
+  return openJobProcess(join(import.meta.dirname, 'engine-worker.ts'), [dataFolder]);
 }
 
 /** The commits that stock git finds in the repositories of a data folder. */

@@ -1,17 +1,18 @@
 // What a goal is, and how a run's rows are judged by it. The goals themselves stand beside the rows that they speak of,
 // in suites/. A goal whose figures were not measured is not judged.
-import { type Cell, type Round, type RowResult, ratioOfRounds } from './results.ts';
-import { median } from './statistics.ts';
+import { medianOf, type RowResult, ratioOfRounds, timesOf } from './results.ts';
 
-/** What a goal may ask of a run: medians of the rounds, undefined when the cell failed, or was not measured. */
+/** What a goal may ask of a run; undefined when the cell failed, or was not measured. */
 export type Rows = {
   /** of two sides of a row, `ours / theirs`: the median of the rounds' ratios */
   ratio(rowId: string, ours: string, theirs: string): number | undefined;
-  /** in the row's unit */
+  /** of two rows that took turns, one side's `row / other`: the median of the rounds' ratios */
+  ratioOfRows(rowId: string, otherId: string, side: string): number | undefined;
+  /** the median of the rounds, in the row's unit */
   value(rowId: string, side: string): number | undefined;
-  /** ms */
+  /** of all answers, ms */
   p50(rowId: string, side: string): number | undefined;
-  /** ms */
+  /** of all answers, ms */
   p99(rowId: string, side: string): number | undefined;
 };
 
@@ -33,20 +34,13 @@ export type Judgement = {
 };
 
 export function rowsOf(results: readonly RowResult[]): Rows {
-  const middle = (id: string, side: string, pick: (round: Round) => number | undefined) => {
-    const cell: Cell | undefined = results.find((row) => row.id === id)?.cells[side];
-    if (cell?.kind !== 'measured') return undefined;
-    const picked = cell.rounds.flatMap((round) => pick(round) ?? []);
-    return picked.length > 0 && picked.length === cell.rounds.length ? median(picked) : undefined;
-  };
+  const cellOf = (id: string, side: string) => results.find((row) => row.id === id)?.cells[side];
   return {
-    ratio(id, ours, theirs) {
-      const cells = results.find((row) => row.id === id)?.cells;
-      return ratioOfRounds(cells?.[ours], cells?.[theirs]);
-    },
-    value: (id, side) => middle(id, side, ({ value }) => value),
-    p50: (id, side) => middle(id, side, ({ p50Ms }) => p50Ms),
-    p99: (id, side) => middle(id, side, ({ p99Ms }) => p99Ms),
+    ratio: (id, ours, theirs) => ratioOfRounds(cellOf(id, ours), cellOf(id, theirs)),
+    ratioOfRows: (id, other, side) => ratioOfRounds(cellOf(id, side), cellOf(other, side)),
+    value: (id, side) => medianOf(cellOf(id, side)),
+    p50: (id, side) => timesOf(cellOf(id, side))?.p50Ms,
+    p99: (id, side) => timesOf(cellOf(id, side))?.p99Ms,
   };
 }
 

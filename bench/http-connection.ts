@@ -77,6 +77,11 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  /** As far as this end knows. */
+  get isOpen(): boolean {
+    return !this.#socket.destroyed && !this.#socket.readableEnded;
+  }
+
   #fail(error: Error): void {
     this.#waiting?.reject(error);
     this.#waiting = undefined;

@@ -17,10 +17,8 @@ const usersApart: Goal = {
   what: 'PUT, 32 writers in one folder and of 32 users: faster / slower',
   goal: `≤ ${MAX_APART}`,
   measured: (rows) => {
-    const folder = rows.value('http-put-32', 'gitstead');
-    const users = rows.value('http-put-32-users', 'gitstead');
-    if (folder === undefined || users === undefined) return undefined;
-    return Math.max(folder, users) / Math.min(folder, users);
+    const times = rows.ratioOfRows('http-put-32', 'http-put-32-users', 'gitstead');
+    return times === undefined ? undefined : Math.max(times, 1 / times);
   },
   holds: (measured) => measured <= MAX_APART,
 };

@@ -1,7 +1,7 @@
 // What the load generator is told and what it tells. The generator is a process of its own (load.ts), so that
-// its work is not the server's and its figures are not the harness's.
+// its work is not the server's and its figures are not the harness's; it stays for as many jobs as there are.
 import { join } from 'node:path';
-import { failureOf, run } from './processes.ts';
+import { type JobProcess, openJobProcess } from './job-process.ts';
 
 /** Where one connection sends its requests. */
 export type Target = { folder: string; authorization: string };
@@ -18,6 +18,7 @@ export type LoopJob = {
   ifNoneMatch?: string;
   expect: number[];
   warmupSeconds: number;
+  /** longer for a side that gives few answers, see slice-clock.ts */
   seconds: number;
 };
 
@@ -57,11 +58,14 @@ export type LoadResult = {
   /** answered otherwise, or not at all */
   errors: number;
   firstError?: string;
+  /** measured */
   seconds: number;
   /** requests per second */
   rate: number;
   p50Ms: number;
   p99Ms: number;
+  /** of all answers, to be pooled with others: see latencies.ts */
+  latencies: string;
   /** processor time of the generator per second: near 1, and the generator was the limit */
   generatorLoad: number;
   /** of an open loop: by how much the generator itself was late, at the median; the times hold it */
@@ -70,16 +74,27 @@ export type LoadResult = {
 
 const GRACE_MS = 60_000;
 
-/** Runs one job in a process of its own. Throws when nothing was answered as expected. */
-export async function runLoad(job: LoadJob): Promise<LoadResult> {
+export type Generator = JobProcess<LoadJob, LoadResult>;
+
+export function openGenerator(): Generator {
+  return openJobProcess(join(import.meta.dirname, 'load.ts'));
+}
+
+/** @throws Error when nothing was answered as expected */
+export async function generate(generator: Generator, job: LoadJob): Promise<LoadResult> {
   const timed = job.kind === 'loop' || job.kind === 'open';
   const allowed = timed ? (job.warmupSeconds + job.seconds) * 1000 + GRACE_MS : 2 * GRACE_MS;
-  const finished = await run(process.execPath, [join(import.meta.dirname, 'load.ts')], {
-    input: JSON.stringify(job),
-    limitMs: allowed,
-  });
-  if (finished.code !== 0) throw new Error(failureOf(finished.stderr) || 'the load failed');
-  const result = JSON.parse(finished.stdout) as LoadResult;
+  const result = await generator.ask(job, allowed);
   if (result.requests === 0) throw new Error(result.firstError ?? 'no answer within the measured time');
   return result;
+}
+
+/** Runs one job in a process of its own. @throws Error when nothing was answered as expected */
+export async function runLoad(job: LoadJob): Promise<LoadResult> {
+  const generator = openGenerator();
+  try {
+    return await generate(generator, job);
+  } finally {
+    await generator.close();
+  }
 }

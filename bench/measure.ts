@@ -50,7 +50,7 @@ export async function measureSuites(chosen: Chosen, plan: Plan): Promise<RunFile
   removeFolder(scratch);
   console.log(`${formatMachine(machine)}\n`);
   console.log(
-    `medians of ${plan.rounds} rounds of ${plan.seconds} s, sides in turn; server and load generator share the cores\n`,
+    `loads: medians of ${plan.slices} slices of ${plan.seconds} s, sides in turn; the rest: of ${plan.rounds} rounds\n`,
   );
   const rows: RowResult[] = [];
   const goals: Goal[] = [];

@@ -3,9 +3,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Chart, drawChart, type Point, type Series } from './chart.ts';
-import type { Round, RowResult } from './results.ts';
+import { type Cell, medianOf, type Round, type RowResult, timesOf } from './results.ts';
 import type { RunFile } from './run-file.ts';
-import { median } from './statistics.ts';
+import { rangeOf } from './statistics.ts';
 
 const folder = join(import.meta.dirname, '../docs/performance');
 
@@ -60,12 +60,14 @@ const FIGURES = [
     name: 'throughput',
     title: 'Requests per second',
     yTitle: 'requests per second',
+    figure: medianOf,
     pick: (round: Round) => round.value,
   },
   {
     name: 'p99',
     title: 'Time of an answer (p99)',
     yTitle: 'ms, 99 % are quicker',
+    figure: (cell: Cell) => timesOf(cell)?.p99Ms,
     pick: (round: Round) => round.p99Ms,
   },
 ] as const;
@@ -82,8 +84,8 @@ export function drawPlots(run: RunFile): string[] {
 /** The charts that the rows suffice for. */
 export function plotsOf(rows: readonly RowResult[]): { file: string; svg: string }[] {
   return SUBJECTS.flatMap((subject) =>
-    FIGURES.flatMap(({ name, title, yTitle, pick }) => {
-      const series = subject.lines.flatMap(([line, begin]) => seriesOf(line, begin, rows, pick));
+    FIGURES.flatMap(({ name, title, yTitle, ...what }) => {
+      const series = subject.lines.flatMap(([line, begin]) => seriesOf(line, begin, rows, what));
       if (series.length === 0) return [];
       const { xTitle } = subject;
       const yScale = name === 'p99' ? 'logarithmic' : subject.scale;
@@ -93,21 +95,22 @@ export function plotsOf(rows: readonly RowResult[]): { file: string; svg: string
   );
 }
 
-/** A line for each side that has points; a cell that failed has none. */
+/** A line for each side that has points; a cell that failed has none. The range is that of most rounds, see statistics.ts. */
 function seriesOf(
   line: string,
   begin: string,
   rows: readonly RowResult[],
-  pick: (round: Round) => number | undefined,
+  { figure, pick }: Pick<(typeof FIGURES)[number], 'figure' | 'pick'>,
 ): Series[] {
   const points = new Map<string, Point[]>();
   for (const row of rows) {
     const x = row.id.startsWith(begin) ? row.id.slice(begin.length) : '';
     if (!/^[1-9]\d*$/.test(x)) continue;
     for (const [side, cell] of Object.entries(row.cells)) {
-      const values = cell.kind === 'measured' ? cell.rounds.flatMap((round) => pick(round) ?? []) : [];
-      if (values.length === 0) continue;
-      const point = { x: Number(x), y: median(values), low: Math.min(...values), high: Math.max(...values) };
+      const y = figure(cell);
+      if (y === undefined) continue;
+      const [low, high] = rangeOf(cell.rounds.flatMap((round) => pick(round) ?? y));
+      const point = { x: Number(x), y, low: Math.min(low, y), high: Math.max(high, y) };
       points.set(side, [...(points.get(side) ?? []), point]);
     }
   }

@@ -12,8 +12,8 @@ import { prepare } from './rounds.ts';
 import { ROWS } from './rows.ts';
 import { buildGitstead, startGitstead } from './sides/gitstead.ts';
 import { MODULES } from './sides/side.ts';
-import { makeAccountsFolder } from './suites/accounts-data.ts';
-import { measureSpread, startAccountsServer, targetsOf } from './suites/accounts-server.ts';
+import { ACCOUNTS_DOCUMENTS, makeAccountsFolder } from './suites/accounts-data.ts';
+import { openSpreadLoad, startAccountsServer, targetsOf } from './suites/accounts-server.ts';
 import { formatMarkdown, writeMarker } from './tables.ts';
 
 const SAMPLE_MICROSECONDS = 200;
@@ -106,13 +106,22 @@ async function spreadLoad(name: string, folder: string, flags: string[]): Promis
       name === 'accounts-put'
         ? ({ method: 'PUT', connections: 32 } as const)
         : ({ method: 'GET', connections: 8 } as const);
-    const spread = { ...load, warmupSeconds: 0, seconds: SECONDS };
+    const spread = async (from: number, to: number, seconds: number) => {
+      const targets = targetsOf(tokens, from, to);
+      const clients = await openSpreadLoad({ targets, documents: ACCOUNTS_DOCUMENTS });
+      const begin = now();
+      const { value } = await clients.measure(server, {
+        ...{ ...load, folders: targets.length },
+        ...{ warmupSeconds: 0, seconds },
+      });
+      const window = { from: begin, until: now(), requests: Math.round(value * seconds) };
+      await clients.close();
+      return window;
+    };
     // the other half is left for what is measured: it is to find nobody's repository open
     const half = tokens.length / 2;
-    await measureSpread(server, { ...spread, targets: targetsOf(tokens, 0, half), seconds: WARM_SECONDS });
-    const from = now();
-    const { value } = await measureSpread(server, { ...spread, targets: targetsOf(tokens, half) });
-    return { from, until: now(), requests: Math.round(value * SECONDS) };
+    await spread(0, half, WARM_SECONDS);
+    return await spread(half, tokens.length, SECONDS);
   } finally {
     await server.stop();
   }

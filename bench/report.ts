@@ -1,8 +1,8 @@
 // A run's figures for people. Says what was not measured, and what varied too much.
 import type { Judgement } from './goals.ts';
 import type { Machine } from './machine.ts';
-import { type Cell, medianOf, type Round, type RowResult, spreadOf, timesBetter } from './results.ts';
-import { median, WIDE_SPREAD } from './statistics.ts';
+import { type Cell, medianOf, type RowResult, spreadOf, timesBetter, timesOf } from './results.ts';
+import { median, rangeOf, WIDE_SPREAD } from './statistics.ts';
 
 const MIB = 2 ** 20;
 
@@ -15,7 +15,7 @@ export function tableOf(rows: readonly RowResult[], ours = 'gitstead'): string[]
   const others = sides.filter(
     (side) => side !== ours && rows.some(({ cells }) => cells[ours] && cells[side]),
   );
-  const timed = rows.some(({ cells }) => cells[ours]?.rounds[0]?.p50Ms !== undefined);
+  const timed = rows.some(({ cells }) => timesOf(cells[ours]) !== undefined);
   const head = ['', ...sides, ...others.map((side) => `× ${side}`), ...(timed ? ['p50 / p99 ms'] : [])];
   const lines = rows.map((row) => [
     row.unit === '/s' ? row.title : `${row.title} (${row.unit})`,
@@ -57,10 +57,8 @@ function formatRatio(ratio: number | undefined): string {
 }
 
 function formatLatency(cell: Cell | undefined): string {
-  if (cell?.kind !== 'measured' || cell.rounds[0]?.p50Ms === undefined) return '–';
-  const middle = (pick: (round: Round) => number | undefined) =>
-    median(cell.rounds.map((round) => pick(round) ?? Number.NaN)).toFixed(2);
-  return `${middle(({ p50Ms }) => p50Ms)} / ${middle(({ p99Ms }) => p99Ms)}`;
+  const times = timesOf(cell);
+  return times ? `${times.p50Ms.toFixed(2)} / ${times.p99Ms.toFixed(2)}` : '–';
 }
 
 /** How much the servers' memory rose, the most of all rounds, in a line for each row and side that has it. */
@@ -96,8 +94,7 @@ export function formatRemarks(rows: readonly RowResult[]): string {
       const where = `${row.id}, ${side}`;
       if (cell.kind === 'failed') lines.push(`${where}: failed: ${cell.reason}`);
       else if (spreadOf(cell) > WIDE_SPREAD) {
-        const rates = cell.rounds.map(({ value }) => formatFigure(value)).join(', ');
-        lines.push(`${where}: ~ the rounds differ by ${Math.round(spreadOf(cell) * 100)} %: ${rates}`);
+        lines.push(`${where}: ~ ${formatSpread(cell.rounds.map(({ value }) => value))}`);
       }
       const errors = cell.rounds.reduce((sum, round) => sum + (round.errors ?? 0), 0);
       const first = cell.rounds.find(({ firstError }) => firstError !== undefined)?.firstError;
@@ -107,6 +104,13 @@ export function formatRemarks(rows: readonly RowResult[]): string {
     }
   }
   return lines.join('\n');
+}
+
+function formatSpread(values: readonly number[]): string {
+  const range = rangeOf(values);
+  const [low, high] = range.map(formatFigure);
+  const some = range[0] > Math.min(...values) ? `half of the ${values.length} slices lie` : 'the rounds lie';
+  return `${some} between ${low} and ${high}`;
 }
 
 export function formatMachine(machine: Machine): string {

@@ -1,9 +1,10 @@
 // The figures of a run as data: what was measured, never what was not. A cell holds its rounds, or why there are none.
+import { pool, quantileOf } from './latencies.ts';
 import { median, spread } from './statistics.ts';
 
-/** One side's rounds of one row. */
+/** One side's rounds of one row. Rounds of the same number were measured one after the other. */
 export type Cell =
-  | { kind: 'measured'; rounds: Round[] }
+  | { kind: 'measured'; rounds: Round[]; latencies?: string /* of all rounds, see latencies.ts */ }
   | { kind: 'failed'; reason: string; rounds: Round[] /* those before the failure */ };
 
 export type Round = {
@@ -27,6 +28,9 @@ export type Round = {
   processorMs?: number;
 };
 
+/** A round as it is measured: the times of all its answers are pooled with those of the others. */
+export type Measured = Round & { latencies?: string };
+
 export type RowResult = {
   /** `<suite>-<what>`, unique over all suites */
   id: string;
@@ -47,21 +51,32 @@ export function spreadOf(cell: Cell): number {
   return cell.kind === 'measured' ? spread(cell.rounds.map(({ value }) => value)) : 0;
 }
 
+/** Times of answers, ms: of all rounds together, or, where they were not kept, the median of the rounds. */
+export function timesOf(cell: Cell | undefined): { p50Ms: number; p99Ms: number } | undefined {
+  if (cell?.kind !== 'measured') return undefined;
+  if (cell.latencies)
+    return { p50Ms: quantileOf(cell.latencies, 0.5), p99Ms: quantileOf(cell.latencies, 0.99) };
+  const p50s = cell.rounds.flatMap(({ p50Ms }) => p50Ms ?? []);
+  const p99s = cell.rounds.flatMap(({ p99Ms }) => p99Ms ?? []);
+  if (p50s.length < cell.rounds.length || p99s.length < cell.rounds.length) return undefined;
+  return { p50Ms: median(p50s), p99Ms: median(p99s) };
+}
+
+/** Each round of one side as a multiple of the other's round beside it. */
+export function ratiosOf(ours: Cell | undefined, theirs: Cell | undefined): number[] {
+  if (ours?.kind !== 'measured' || theirs?.kind !== 'measured') return [];
+  return ours.rounds.flatMap(({ value }, at) => {
+    const other = theirs.rounds[at]?.value;
+    return other !== undefined && value > 0 && other > 0 ? value / other : [];
+  });
+}
+
 /**
  * One side as a multiple of another: the median of the rounds' ratios, as what else the machine did in a round touched both.
  * Undefined when one of the two has no figure.
- * @param pick what is compared; the value unless given
  */
-export function ratioOfRounds(
-  ours: Cell | undefined,
-  theirs: Cell | undefined,
-  pick: (round: Round) => number | undefined = ({ value }) => value,
-): number | undefined {
-  if (ours?.kind !== 'measured' || theirs?.kind !== 'measured') return undefined;
-  const ratios = ours.rounds.flatMap((round, at) => {
-    const [own, other] = [pick(round), theirs.rounds[at] && pick(theirs.rounds[at])];
-    return own !== undefined && other !== undefined && own > 0 && other > 0 ? own / other : [];
-  });
+export function ratioOfRounds(ours: Cell | undefined, theirs: Cell | undefined): number | undefined {
+  const ratios = ratiosOf(ours, theirs);
   return ratios.length > 0 ? median(ratios) : undefined;
 }
 
@@ -72,12 +87,18 @@ export function timesBetter(row: RowResult, side: string, against: string): numb
 }
 
 /** Runs one measurement and adds it to a cell; a failure ends the cell and is kept with its reason. */
-export async function addRound(row: RowResult, side: string, measure: () => Promise<Round>): Promise<void> {
+export async function addRound(
+  row: RowResult,
+  side: string,
+  measure: () => Promise<Measured>,
+): Promise<void> {
   row.cells[side] ??= { kind: 'measured', rounds: [] };
   const cell = row.cells[side];
   if (cell.kind === 'failed') return;
   try {
-    cell.rounds.push(await measure());
+    const { latencies, ...round } = await measure();
+    cell.rounds.push(round);
+    if (latencies !== undefined) cell.latencies = pool(cell.latencies ?? '', latencies);
   } catch (error) {
     row.cells[side] = { kind: 'failed', reason: (error as Error).message, rounds: cell.rounds };
   }

@@ -1,14 +1,22 @@
-// Runs the HTTP rows: every side in turn, round after round (A B C, A B C, A B C), each in the same way. While one
-// is measured the others are held still, so that none pays for another's background work.
-import { APPEND, measureAppend } from './append.ts';
+// Runs the HTTP rows: every side in turn, slice after slice, each in the same way. While one is measured the others are held
+// still, so that none pays for another's background work; its own is done in its own slices.
+import { APPEND, type Appender, openAppender } from './append.ts';
 import { Connection } from './http-connection.ts';
-import { type LoadResult, runLoad } from './load-job.ts';
+import {
+  type Generator,
+  generate,
+  type LoadResult,
+  type LoopJob,
+  type OpenJob,
+  openGenerator,
+} from './load-job.ts';
 import { readProcessorMs } from './machine.ts';
 import { pause, resume } from './processes.ts';
-import { addRound, type Round, type RowResult } from './results.ts';
-import { LARGE_FOLDER, type Row, SMALL_FOLDER } from './rows.ts';
+import type { Measured, RowResult } from './results.ts';
+import { LARGE_FOLDER, READ_SHARE, type Row, SMALL_FOLDER } from './rows.ts';
 import { MODULES, type Side } from './sides/side.ts';
 import type { Plan } from './suite.ts';
+import { type Turn, takeTurns } from './turns.ts';
 
 /** Fills a side with what its rows need: 100 documents for each user, 10,000 in one folder, whose listing is checked. */
 export async function prepare(side: Side, rows: readonly Row[]): Promise<void> {
@@ -32,75 +40,95 @@ async function checkListing(side: Side): Promise<void> {
   if (count !== LARGE_FOLDER) throw new Error(`the listing has ${count} items instead of ${LARGE_FOLDER}`);
 }
 
-/** Measures one row on its sides, Gitstead first. */
-export async function measureRow(row: Row, sides: readonly Side[], plan: Plan): Promise<RowResult> {
-  const open = row.open ?? false;
+/** Measures rows that are compared with each other: all of them and all their sides take turns, Gitstead first. */
+export async function measureRows(
+  rows: readonly Row[],
+  sides: readonly Side[],
+  plan: Plan,
+): Promise<RowResult[]> {
+  const generator = openGenerator();
+  const appender = openAppender();
+  const measured = rows.map((row) => turnsOf(row, { sides, generator, appender }));
+  await takeTurns(
+    measured.flatMap(({ turns }) => turns),
+    plan,
+  );
+  for (const side of sides) resume(side.process);
+  await generator.close();
+  await appender.close();
+  return measured.map(({ result }) => result);
+}
+
+type Bench = { sides: readonly Side[]; generator: Generator; appender: Appender };
+
+function turnsOf(row: Row, bench: Bench): { result: RowResult; turns: Turn[] } {
   const result: RowResult = {
     id: row.id,
     title: row.title,
-    unit: open ? 'ms' : '/s',
-    better: open ? 'less' : 'more',
+    unit: row.open ? 'ms' : '/s',
+    better: row.open ? 'less' : 'more',
     cells: {},
   };
-  for (let round = 0; round < plan.rounds; round += 1) {
-    let dueRate: number | undefined;
-    for (const side of sides.filter(({ name }) => row.sides.includes(name))) {
-      await addRound(result, side.name, () =>
-        alone(side, sides, async () => {
-          if (!open) return measureLoop(row, side, plan);
-          dueRate ??= (await measureLoop(row, side, plan)).value / 2;
-          return measureOpen(row, side, plan, dueRate);
-        }),
-      );
-    }
-    if (!row.append) continue;
-    for (const side of sides) pause(side.process);
-    await addRound(result, APPEND, () => measureAppend(plan.seconds, plan.warmupSeconds));
-  }
-  for (const side of sides) resume(side.process);
-  return result;
+  let due = { slice: -1, rate: 0 };
+  const turns = bench.sides
+    .filter(({ name }) => row.sides.includes(name))
+    .map((side): Turn => {
+      let job: LoopJob | undefined;
+      const measure: Turn['measure'] = async (slice, times) => {
+        holdAllBut(side, bench.sides);
+        job ??= { kind: 'loop', ...(await row.job(side)), ...times };
+        const seconds = job.method === 'GET' ? times.seconds * READ_SHARE : times.seconds;
+        const loop: LoopJob = { ...job, ...times, seconds };
+        if (!row.open) return measureLoop(side, loop, bench.generator);
+        if (due.slice !== slice)
+          due = { slice, rate: (await measureLoop(side, loop, bench.generator)).value / 2 };
+        return measureOpen({ ...loop, kind: 'open', rate: due.rate }, bench.generator);
+      };
+      return { row: result, side: side.name, measure };
+    });
+  if (!row.append) return { result, turns };
+  const append: Turn['measure'] = (_, times) => {
+    holdAllBut(undefined, bench.sides);
+    return bench.appender.measure(times);
+  };
+  return { result, turns: [...turns, { row: result, side: APPEND, measure: append }] };
 }
 
-async function alone<T>(side: Side, sides: readonly Side[], measure: () => Promise<T>): Promise<T> {
-  for (const other of sides) {
-    if (other !== side) pause(other.process);
-  }
-  resume(side.process);
-  return measure();
+function holdAllBut(side: Side | undefined, sides: readonly Side[]): void {
+  for (const other of sides) if (other !== side) pause(other.process);
+  if (side) resume(side.process);
 }
 
-async function measureLoop(row: Row, side: Side, plan: Plan): Promise<Round> {
-  const job = await row.job(side);
+async function measureLoop(side: Side, job: LoopJob, generator: Generator): Promise<Measured> {
   const before = readProcessorMs(side.process.pid);
-  const { warmupSeconds, seconds } = plan;
-  const result = await runLoad({ kind: 'loop', ...job, warmupSeconds, seconds });
+  const result = await generate(generator, job);
   const after = readProcessorMs(side.process.pid);
   const used = before === undefined || after === undefined ? undefined : after - before;
   return {
     value: result.rate,
-    ...latenciesOf(result),
+    ...whatElse(result, job.seconds),
     ...(used === undefined ? {} : { processorMs: used / result.sent }),
   };
 }
 
 /** Its value is the p99, from when the requests were due. */
-async function measureOpen(row: Row, side: Side, plan: Plan, dueRate: number): Promise<Round> {
-  const job = await row.job(side);
-  const { warmupSeconds, seconds } = plan;
-  const result = await runLoad({ kind: 'open', ...job, rate: dueRate, warmupSeconds, seconds });
+async function measureOpen(job: OpenJob, generator: Generator): Promise<Measured> {
+  const result = await generate(generator, job);
   return {
     value: result.p99Ms,
-    ...latenciesOf(result),
-    dueRate,
+    ...whatElse(result, job.seconds),
+    dueRate: job.rate,
     ...(result.lateMs === undefined ? {} : { lateMs: result.lateMs }),
   };
 }
 
-function latenciesOf(result: LoadResult): Omit<Round, 'value'> {
+/** @param seconds as they were asked for: runs are compared if they asked alike */
+function whatElse(result: LoadResult, seconds: number): Omit<Measured, 'value'> {
   return {
-    seconds: result.seconds,
+    seconds,
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
+    latencies: result.latencies,
     generatorLoad: result.generatorLoad,
     ...(result.errors > 0 ? { errors: result.errors } : {}),
     ...(result.firstError === undefined ? {} : { firstError: result.firstError }),

@@ -7,6 +7,8 @@ import { MODULES, type Side, type SideName, WRITERS } from './sides/side.ts';
 export const SMALL_FOLDER = 100;
 export const LARGE_FOLDER = 10_000;
 const READERS = 8;
+/** Of a slice's seconds: a short one holds enough reads, and they leave nothing to be done later. */
+export const READ_SHARE = 0.6;
 
 type Job = Omit<LoopJob, 'kind' | 'warmupSeconds' | 'seconds'>;
 
@@ -21,6 +23,8 @@ export type Row = {
    * A rate from minutes before may be more than the same machine can answer now, and then its queue would be measured.
    */
   open?: boolean;
+  /** Rows next to each other with the same word are compared with each other, and take turns. */
+  beside?: string;
   /** users whose small folder it writes; 1 if absent */
   users?: number;
   /** needs the folder of 10,000 */
@@ -68,12 +72,14 @@ export const ROWS: readonly Row[] = [
   {
     id: 'http-put-32',
     title: 'PUT 200 B, 32 writers, one folder',
+    beside: '32 writers',
     sides: ['gitstead', 'armadietto', 'bare'],
     job: oneFolder,
   },
   {
     id: 'http-put-32-users',
     title: 'PUT 200 B, 32 users, one writer each',
+    beside: '32 writers',
     sides: ['gitstead', 'armadietto', 'bare'],
     users: WRITERS,
     job: async (side) => {

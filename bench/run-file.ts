@@ -16,7 +16,8 @@ export type RunFile = {
   /** src/ differed from that commit */
   dirty: boolean;
   machine: Machine;
-  plan: Plan;
+  /** a run that was measured in long rounds only has no slices */
+  plan: Omit<Plan, 'slices'> & { slices?: number };
   /** ids of the suites that ran, also when only some of their rows did */
   suites: string[];
   /** suites that gave no rows */

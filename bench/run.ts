@@ -12,9 +12,10 @@ import { writeTables } from './tables.ts';
 const USAGE = `npm run bench -- [options]
   --only NAME[,NAME]   suites or rows (default: all suites)
   --list               names the suites and their rows
-  --seconds N          measured time of each round (default 2)
-  --rounds N           rounds of each row (default 2; over HTTP one more)
-  --quick              1 round of 1 second: to see that all runs, not to compare
+  --slices N           of each row with a load: its sides take turns in each (default 8)
+  --seconds N          measured time of each slice (default 0.25)
+  --rounds N           of each row without a load: starts, large documents (default 2)
+  --quick              2 slices and 1 round: to see that all runs, not to compare
   --beside COMMAND     another engine in the engine's rounds, see engine.ts
 
 npm run bench -- compare BASE [NEW]
@@ -35,6 +36,7 @@ function readArguments() {
     options: {
       only: { type: 'string' },
       list: { type: 'boolean', default: false },
+      slices: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -45,11 +47,13 @@ function readArguments() {
 }
 
 function planOf({ values }: Arguments): Plan {
-  const seconds = Number(values.seconds ?? (values.quick ? 1 : 2));
+  const seconds = Number(values.seconds ?? 0.25);
+  const slices = Number(values.slices ?? (values.quick ? 2 : 8));
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 2));
-  if (!(seconds > 0) || !Number.isInteger(rounds) || rounds < 1) throw new Error(USAGE);
-  const { beside } = values;
-  return { rounds, seconds, warmupSeconds: Math.min(0.5, seconds / 4), ...(beside ? { beside } : {}) };
+  const isCount = (count: number) => Number.isInteger(count) && count >= 1;
+  if (!(seconds > 0) || !isCount(slices) || !isCount(rounds)) throw new Error(USAGE);
+  const times = { seconds, warmupSeconds: Math.min(0.5, seconds / 4) };
+  return { slices, ...times, rounds, ...(values.beside ? { beside: values.beside } : {}) };
 }
 
 async function measure(chosen: Chosen, plan: Plan): Promise<RunFile> {
@@ -80,7 +84,9 @@ async function measureAgain(base: RunFile): Promise<RunFile> {
     const rows = base.rows.map(({ id }) => id).filter((id) => id.startsWith(`${part.suite.id}-`));
     return { part, only: rows };
   });
-  return measure(known, base.plan);
+  const { slices } = base.plan;
+  if (slices === undefined) throw new Error('the base was not measured in slices');
+  return measure(known, { ...base.plan, slices });
 }
 
 async function main(): Promise<number | undefined> {

@@ -3,11 +3,14 @@
 import type { RowResult } from './results.ts';
 
 export type Plan = {
-  /** of each row: all its sides take turns in each */
-  rounds: number;
-  /** measured, in each round of a loop */
+  /** of each row with a load: all its sides take turns in each, see turns.ts */
+  slices: number;
+  /** measured, in each slice */
   seconds: number;
+  /** before each slice: what a server that was held still had put off is done meanwhile */
   warmupSeconds: number;
+  /** of each row without a load of its own: starts, large documents, clones */
+  rounds: number;
   /** ids of rows when not all of the suite are asked for; a suite may leave it aside, `wants` reads it */
   only?: readonly string[];
   /** a command that measures another engine in the engine's rounds */

@@ -37,9 +37,13 @@ function contentOf(name: string, run: RunFile, path: string): string | undefined
 }
 
 function describeRun({ machine, plan, date, commit, dirty }: RunFile, path: string): string {
+  const slices =
+    plan.slices === undefined ? '' : `loads in ${plan.slices} slices of ${plan.seconds} s, the rest in `;
+  const rounds = plan.slices === undefined ? ` of ${plan.seconds} s` : '';
   const source = `commit \`${commit.slice(0, 12)}\`${dirty ? ' with changes in src/' : ''}`;
   return [
-    `Measured on ${date.slice(0, 10)}, ${source}, as kept in [${path}](../${path}): ${plan.rounds} rounds of ${plan.seconds} s.`,
+    `Measured on ${date.slice(0, 10)}, ${source}, as kept in [${path}](../${path}):`,
+    `${slices}${plan.rounds} rounds${rounds}.`,
     `${machine.cores} × ${machine.processor}, ${machine.memoryGiB} GiB, ${machine.kernel}, node ${machine.node}, git ${machine.git},`,
     `\`fdatasync\` ${machine.fdatasyncMs} ms, load before the run ${machine.loadBefore}.`,
   ].join('\n');

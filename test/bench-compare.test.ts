@@ -29,7 +29,7 @@ function run(rows: RowResult[]): RunFile {
       fdatasyncMs: 0.1,
       loadBefore: 0,
     },
-    plan: { rounds: 3, seconds: 2, warmupSeconds: 0.5 },
+    plan: { slices: 8, rounds: 3, seconds: 2, warmupSeconds: 0.5 },
     suites: ['http'],
     broken: [],
     rows,
@@ -137,12 +137,43 @@ test('what else ran on the machine does not make it another one', () => {
 });
 
 test('rounds that differ by more than 30 % are called noisy', () => {
-  const base = [row('a', { gitstead: measured(100, 100, 131), bare: measured(400, 410, 420) })];
-  const now = [row('a', { gitstead: measured(100, 101, 102), bare: measured(400, 400, 400) })];
-  assert.deepEqual(compared(base, now).rows[0]?.noisy, ['base gitstead']);
+  const base = [row('a', { gitstead: measured(100, 100, 131) })];
+  const now = [row('a', { gitstead: measured(100, 101, 102) })];
+  assert.deepEqual(compared(base, now).rows[0]?.noisy, ['base']);
   assert.equal(compared(base, now).quietMean, undefined);
   const quiet = row('http-quiet', { gitstead: measured(100, 100, 100) });
   assert.equal(compared([...base, quiet], [...now, quiet]).quietMean, 1);
+});
+
+test('where there is a floor, it is the ratios to it that may be noisy, and not the machine', () => {
+  const base = [row('a', { gitstead: measured(100, 50, 200), bare: measured(400, 200, 800) })];
+  const now = [row('a', { gitstead: measured(100, 100, 100), bare: measured(400, 400, 200) })];
+  assert.deepEqual(compared(base, now).rows[0]?.noisy, ['new']);
+  assert.equal(compared(base, now).rows[0]?.ratio, 1);
+});
+
+test('many rounds are noisy when half of them lie apart, and not for a single one', () => {
+  const even = [100, 101, 102, 103, 104, 105, 106, 107];
+  const one = row('one', { gitstead: measured(...even, 900) });
+  const apart = row('apart', { gitstead: measured(60, 70, 80, 100, 101, 120, 130, 140) });
+  const noisy = compared([one, apart], [one, apart]).rows.map((each) => each.noisy);
+  assert.deepEqual(noisy, [[], ['base', 'new']]);
+});
+
+test('a run that was not measured in slices is not compared with one that was', () => {
+  const now = run([row('a', { gitstead: measured(1) })]);
+  const { slices: _, ...plan } = now.plan;
+  assert.deepEqual(compareRuns({ ...now, plan }, now), {
+    kind: 'refused',
+    reasons: ['plan: slices is not told in both'],
+  });
+});
+
+test('the engine beside another one is not compared with the engine alone', () => {
+  const alone = row('engine-W1', { gitstead: measured(1), 'fast-import': measured(1) });
+  const both = row('engine-W1', { ...alone.cells, beside: measured(1) });
+  const result = compareRuns(run([alone]), run([both]));
+  assert.equal(result.kind, 'refused');
 });
 
 test('a run that was written is read as it was', () => {

@@ -9,7 +9,7 @@ import { folderPath, freePort, type Side, untilReady, userName, WRITERS } from '
 
 const PASSWORD = 'bench-on-loopback';
 const APP = 'http://bench.example';
-/** Above this many documents a folder is laid down as files: through HTTP it would take minutes. */
+/** Above this many documents folders are laid down as files: through HTTP it would take minutes. */
 const FILL_BY_HTTP_UP_TO = 200;
 
 const bench = join(import.meta.dirname, '..');
@@ -49,7 +49,7 @@ export async function startArmadietto(): Promise<Side> {
     process: await start(),
     target: (user, module) => ({ folder: folderPath(user, module), authorization: authorizations[user]! }),
     fill: async (users, module, count) => {
-      const byHttp = count <= FILL_BY_HTTP_UP_TO;
+      const byHttp = count * users.length <= FILL_BY_HTTP_UP_TO;
       if (!byHttp) for (const user of users) layDown(storage, user, module, count);
       const documents = byHttp ? count : 1; // one PUT makes the parents' records of a folder laid down
       const targets = users.map((user) => side.target(user, module));

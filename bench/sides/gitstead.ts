@@ -1,19 +1,25 @@
 // Gitstead as a user starts it: bin/gitstead.js on an empty data folder with default settings (so with
-// fsync), accounts and tokens from its command line. The build is brought up to date first.
-import { randomBytes } from 'node:crypto';
+// fsync). The build is brought up to date first.
 import { join } from 'node:path';
 import { runLoad } from '../load-job.ts';
-import { mustRun, run, startServer, stop, temporaryFolder } from '../processes.ts';
+import { run, startServer, stop, temporaryFolder } from '../processes.ts';
+import { createAccounts } from './gitstead-accounts.ts';
 import { folderPath, freePort, type Side, untilReady, userName, WRITERS } from './side.ts';
 
 const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bin/gitstead.js');
-const COMMAND_LIMIT_MS = 30_000;
-/** Commands that make accounts run this many at a time. */
-const AT_ONCE = 2;
+/** Turns of many documents are quick. */
+const FILL_CONNECTIONS = 128;
 
-/** Compiles src/ into dist/, which bin/gitstead.js runs. A type error is told and does not stop the run. */
-export async function buildGitstead(): Promise<void> {
+let built: Promise<void> | undefined;
+
+/** Compiles src/ into dist/, which bin/gitstead.js runs, once in a run. A type error is told and does not stop the run. */
+export function buildGitstead(): Promise<void> {
+  built ??= build();
+  return built;
+}
+
+async function build(): Promise<void> {
   const compiler = join(root, 'node_modules/.bin/tsc');
   const finished = await run(compiler, ['-p', 'tsconfig.build.json'], { cwd: root, limitMs: 120_000 });
   if (finished.code !== 0) console.error(`the build reports: ${finished.stdout.trim().split('\n')[0]}`);
@@ -33,7 +39,7 @@ export async function startGitstead(nodeFlags: string[] = []): Promise<Side> {
     await untilReady(started, port, '/health');
     return started;
   };
-  const authorizations: string[] = [];
+  let authorizations: string[] = [];
   const side: Side = {
     name: 'gitstead',
     port,
@@ -41,33 +47,16 @@ export async function startGitstead(nodeFlags: string[] = []): Promise<Side> {
     target: (user, module) => ({ folder: folderPath(user, module), authorization: authorizations[user]! }),
     fill: async (users, module, documents) => {
       const targets = users.map((user) => side.target(user, module));
-      await runLoad({ kind: 'fill', port, targets, documents, connections: WRITERS });
+      await runLoad({ kind: 'fill', port, targets, documents, connections: FILL_CONNECTIONS });
     },
     restart: async () => {
       await stop(side.process);
       side.process = await start();
     },
   };
-  await createAccounts(data, folder, authorizations);
+  authorizations = await createAccounts(
+    data,
+    Array.from({ length: WRITERS }, (_, user) => userName(user)),
+  );
   return side;
-}
-
-async function createAccounts(data: string, cwd: string, authorizations: string[]): Promise<void> {
-  let next = 0;
-  const work = async () => {
-    while (next < WRITERS) {
-      const user = next;
-      next += 1;
-      authorizations[user] = `Bearer ${await createAccount(data, cwd, userName(user))}`;
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-}
-
-async function createAccount(data: string, cwd: string, name: string): Promise<string> {
-  const command = (args: string[], input = '') =>
-    mustRun(process.execPath, [entry, ...args, '--data', data], { cwd, input, limitMs: COMMAND_LIMIT_MS });
-  const password = randomBytes(18).toString('base64url');
-  await command(['user', 'add', name, '--password-stdin'], `${password}\n`);
-  return (await command(['token', 'create', name, '*:rw'])).trim();
 }

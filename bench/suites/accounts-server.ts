@@ -2,17 +2,18 @@
 // and rates under load from a process of its own.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type JobProcess, openJobProcess } from '../job-process.ts';
 import type { Target } from '../load-job.ts';
-import { mustRun, type Started, startServer, stop } from '../processes.ts';
-import type { Round } from '../results.ts';
+import { readProcessorMs } from '../machine.ts';
+import { type Started, startServer, stop } from '../processes.ts';
+import type { Measured } from '../results.ts';
 import { freePort } from '../sides/side.ts';
-import { ACCOUNTS_DOCUMENTS, ACCOUNTS_MODULES, accountName } from './accounts-data.ts';
-import type { SpreadJob, SpreadResult } from './accounts-load.ts';
-import { untilAnswers, untilIdle } from './waiting.ts';
+import { ACCOUNTS_MODULES, accountName } from './accounts-data.ts';
+import type { KnowJob, SpreadJob, SpreadResult } from './accounts-load.ts';
+import { untilAnswers } from './waiting.ts';
 
 const entry = join(import.meta.dirname, '../../bin/gitstead.js');
 const LOAD_GRACE_MS = 60_000;
-const IDLE_LIMIT_MS = 4_000;
 const LOOK_AT_FILES_MS = 20;
 
 export type AccountsServer = {
@@ -40,7 +41,7 @@ export async function startAccountsServer(folder: string, nodeFlags: string[] = 
 }
 
 /** The folders of the accounts `from` up to `to`. */
-export function targetsOf(tokens: readonly string[], from: number, to = tokens.length): Target[] {
+export function targetsOf(tokens: readonly string[], from = 0, to = tokens.length): Target[] {
   return tokens.slice(from, to).flatMap((token, at) =>
     ACCOUNTS_MODULES.map((module) => ({
       folder: `/storage/${accountName(from + at)}/${module}/docs/`,
@@ -49,20 +50,32 @@ export function targetsOf(tokens: readonly string[], from: number, to = tokens.l
   );
 }
 
-export type Spread = Pick<SpreadJob, 'method' | 'connections' | 'warmupSeconds' | 'seconds'> & {
-  targets: readonly Target[];
-  answers?: number;
+export type SpreadLoad = {
+  measure(server: AccountsServer, job: Omit<SpreadJob, 'kind' | 'port'>): Promise<Measured>;
+  close(): Promise<void>;
 };
 
-/** Requests to folders picked at random, as a round in requests per second; then waits for what it left to be done. */
-export async function measureSpread(server: AccountsServer, spread: Spread): Promise<Round> {
-  const job = { port: server.port, documents: ACCOUNTS_DOCUMENTS, ...spread };
-  const limitMs = (spread.warmupSeconds + spread.seconds) * 1000 + LOAD_GRACE_MS;
-  const load = join(import.meta.dirname, 'accounts-load.ts');
-  const said = await mustRun(process.execPath, [load], { input: JSON.stringify(job), limitMs });
-  const { perSecond, ...round } = JSON.parse(said) as SpreadResult;
-  await untilIdle(server, IDLE_LIMIT_MS);
-  return { value: perSecond, ...round };
+/** Requests to folders picked at random, as rounds in requests per second. */
+export async function openSpreadLoad(know: Omit<KnowJob, 'kind'>): Promise<SpreadLoad> {
+  const program = join(import.meta.dirname, 'accounts-load.ts');
+  const load: JobProcess<KnowJob | SpreadJob, SpreadResult> = openJobProcess(program);
+  await load.ask({ kind: 'know', ...know }, LOAD_GRACE_MS);
+  return {
+    async measure(server, job) {
+      const limitMs = (job.warmupSeconds + job.seconds) * 1000 + LOAD_GRACE_MS;
+      const used = () => readProcessorMs(server.process.pid) ?? Number.NaN;
+      const before = used();
+      const result = await load.ask({ kind: 'spread', port: server.port, ...job }, limitMs);
+      const { perSecond, sent, errors, ...round } = result;
+      const processorMs = (used() - before) / sent;
+      return {
+        ...{ value: perSecond, seconds: job.seconds, ...round },
+        ...(errors > 0 ? { errors } : {}),
+        ...(Number.isFinite(processorMs) ? { processorMs } : {}),
+      };
+    },
+    close: () => load.close(),
+  };
 }
 
 /** The most descriptors that the server has open while `work` goes on. Linux only. */

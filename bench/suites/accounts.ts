@@ -1,32 +1,38 @@
 // What many accounts cost: 10,000 users with three modules each, 600,000 documents in all. A start, memory at rest, the rates
 // of requests to random users beside those of one user alone, and open files.
 import { join } from 'node:path';
-import { type Goal, ratio } from '../goals.ts';
+import type { Goal } from '../goals.ts';
 import { readMemory } from '../machine.ts';
-import { removeFolder, temporaryFolder } from '../processes.ts';
+import { removeLargeFolder, temporaryFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import type { Plan, Suite } from '../suite.ts';
-import { makeAccountsFolder } from './accounts-data.ts';
+import { type Turn, takeTurns } from '../turns.ts';
+import { ACCOUNTS_DOCUMENTS, ACCOUNTS_MODULES, makeAccountsFolder } from './accounts-data.ts';
 import {
   type AccountsServer,
-  measureSpread,
   mostOpenFiles,
+  openSpreadLoad,
+  type SpreadLoad,
   startAccountsServer,
   targetsOf,
 } from './accounts-server.ts';
-import { pauseFor } from './waiting.ts';
+import { pauseFor, untilIdle } from './waiting.ts';
 
 const ACCOUNTS = 10_000;
+const FOLDERS = ACCOUNTS * ACCOUNTS_MODULES.length;
 const SIDE = 'gitstead';
 const QUIET_MS = 5_000;
 const MIB = 1 << 20;
 /** Requests to random repositories: nearly all of them touch another one. */
 const TOUCHES = { GET: 8_000, PUT: 3_000 };
 const TOUCH_LIMIT_SECONDS = 8;
+/** What writes to many repositories leave to be done is waited for so long. */
+const IDLE_LIMIT_MS = 1_500;
+/** Reads first: they leave nothing to be done. */
 const LOADS = [
-  { row: 'accounts-put', method: 'PUT', connections: 32 },
   { row: 'accounts-get', method: 'GET', connections: 8 },
+  { row: 'accounts-put', method: 'PUT', connections: 32 },
 ] as const;
 
 const row = (id: string, title: string, unit: string, better: RowResult['better']): RowResult => ({
@@ -61,10 +67,12 @@ export const accountsSuite: Suite = {
     for (let round = 1; round < plan.rounds; round += 1) await addStart(rows, folder);
     await addStart(rows, folder, async (server) => {
       await addMemory(rows, server);
-      await addRates(rows, server, tokens, plan);
-      await addRound(rows.files, SIDE, async () => ({ value: await touchMany(server, tokens) }));
+      const load = await openSpreadLoad({ targets: targetsOf(tokens), documents: ACCOUNTS_DOCUMENTS });
+      await addRates(rows, server, load, plan);
+      await addRound(rows.files, SIDE, async () => ({ value: await touchMany(server, load) }));
+      await load.close();
     });
-    removeFolder(folder);
+    await removeLargeFolder(folder);
     return Object.values(rows);
   },
 };
@@ -94,29 +102,30 @@ async function addMemory({ memory }: AccountsRows, server: AccountsServer): Prom
   });
 }
 
+/** One user's folders and those of all users take turns. */
 async function addRates(
   rows: AccountsRows,
   server: AccountsServer,
-  tokens: readonly string[],
-  { rounds, seconds, warmupSeconds }: Plan,
+  load: SpreadLoad,
+  plan: Plan,
 ): Promise<void> {
-  const one = targetsOf(tokens, 0, 1);
-  const all = targetsOf(tokens, 0, tokens.length);
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { row, ...load } of LOADS) {
-      const spread = { ...load, seconds, warmupSeconds };
-      await addRound(rows[`${row}-one`], SIDE, () => measureSpread(server, { ...spread, targets: one }));
-      await addRound(rows[row], SIDE, () => measureSpread(server, { ...spread, targets: all }));
-    }
+  for (const { row, ...requests } of LOADS) {
+    const turnOf = (row: RowResult, folders: number): Turn => ({
+      ...{ row, side: SIDE },
+      measure: async (_, times) => {
+        if (requests.method === 'PUT') await untilIdle(server, IDLE_LIMIT_MS);
+        return load.measure(server, { ...requests, ...times, folders });
+      },
+    });
+    await takeTurns([turnOf(rows[`${row}-one`], ACCOUNTS_MODULES.length), turnOf(rows[row], FOLDERS)], plan);
   }
 }
 
-function touchMany(server: AccountsServer, tokens: readonly string[]): Promise<number> {
-  const targets = targetsOf(tokens, 0, tokens.length);
-  const limits = { warmupSeconds: 0, seconds: TOUCH_LIMIT_SECONDS, connections: 32 };
+function touchMany(server: AccountsServer, load: SpreadLoad): Promise<number> {
+  const limits = { warmupSeconds: 0, seconds: TOUCH_LIMIT_SECONDS, connections: 32, folders: FOLDERS };
   return mostOpenFiles(server, async () => {
     for (const method of ['GET', 'PUT'] as const) {
-      await measureSpread(server, { method, targets, ...limits, answers: TOUCHES[method] });
+      await load.measure(server, { method, ...limits, answers: TOUCHES[method] });
     }
   });
 }
@@ -131,7 +140,7 @@ function spreadGoal(what: string, row: string): Goal {
   return {
     what: `${what} spread over 10,000 users`,
     goal: `≥ ${SPREAD_SHARE} × of one user's`,
-    measured: (rows) => ratio(rows.value(row, SIDE), rows.value(`${row}-one`, SIDE)),
+    measured: (rows) => rows.ratioOfRows(row, `${row}-one`, SIDE),
     holds: (measured) => measured >= SPREAD_SHARE,
   };
 }

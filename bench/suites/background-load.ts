@@ -1,22 +1,20 @@
 // The clients of the background suite, a process of their own: writers in a closed loop, and readers that pause between their
-// requests, so that they do not fill the machine. Reads a job from stdin, prints each request's start and duration as JSON.
-import { text } from 'node:stream/consumers';
+// requests, so that they do not fill the machine. Tells each request's start and duration.
 import { DOCUMENT_BYTES, documentName, makeDocument, pickBelow } from '../documents.ts';
-import { Connection } from '../http-connection.ts';
-import type { BackgroundJob, Sample } from './background.ts';
+import { answerJobs } from '../job-process.ts';
+import { type Lane, openLanes } from '../load-lanes.ts';
+import type { BackgroundJob, BackgroundSamples, Sample } from './background.ts';
 
 const READ_AGAIN_MS = 2;
 
-const job = JSON.parse(await text(process.stdin)) as BackgroundJob;
-const result = await load(job);
-process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+await answerJobs<BackgroundJob>(load);
 
-async function load(job: BackgroundJob): Promise<{ puts: Sample[]; gets: Sample[] }> {
+async function load(job: BackgroundJob): Promise<BackgroundSamples> {
+  const lanes = await openLanes(job.port, job.writers + job.readers);
   const puts: Sample[] = [];
   const gets: Sample[] = [];
   const until = performance.now() + job.seconds * 1000;
-  const drive = async (samples: Sample[], next: () => string, pauseMs: number) => {
-    const connection = await Connection.open(job.port);
+  const drive = async ({ connection }: Lane, samples: Sample[], next: () => string, pauseMs: number) => {
     while (performance.now() < until) {
       const start = performance.now();
       const { status } = await connection.request(next());
@@ -24,12 +22,14 @@ async function load(job: BackgroundJob): Promise<{ puts: Sample[]; gets: Sample[
       samples.push([performance.timeOrigin + start, performance.now() - start]);
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
-    connection.close();
   };
-  await Promise.all([
-    ...Array.from({ length: job.writers }, (_, seed) => drive(puts, writes(job, seed), 0)),
-    ...Array.from({ length: job.readers }, (_, seed) => drive(gets, reads(job, seed), READ_AGAIN_MS)),
-  ]);
+  await Promise.all(
+    lanes.map((lane, seed) =>
+      seed < job.writers
+        ? drive(lane, puts, writes(job, seed), 0)
+        : drive(lane, gets, reads(job, seed), READ_AGAIN_MS),
+    ),
+  );
   return { puts, gets };
 }
 
@@ -46,6 +46,6 @@ function writes(job: BackgroundJob, seed: number): () => string {
 }
 
 function reads(job: BackgroundJob, seed: number): () => string {
-  const pick = pickBelow(job.documents, seed + job.writers);
+  const pick = pickBelow(job.documents, seed);
   return () => headOf(job, 'GET', pick(), '');
 }

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { STAGING_PREFIX } from '../../src/git/durable.ts';
 import { CORNER } from '../../src/git/repository.ts';
 import type { Goal } from '../goals.ts';
+import { type JobProcess, openJobProcess } from '../job-process.ts';
+import { countTimes } from '../latencies.ts';
 import type { Target } from '../load-job.ts';
-import { failureOf, mustRun, removeFolder, run, temporaryFolder } from '../processes.ts';
-import { addRound, type Round, type RowResult } from '../results.ts';
+import { mustRun, removeFolder, temporaryFolder } from '../processes.ts';
+import { addRound, type Measured, type RowResult } from '../results.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import { quantile } from '../statistics.ts';
 import type { Plan, Suite } from '../suite.ts';
@@ -26,6 +28,7 @@ export type BackgroundJob = {
 };
 /** start (Unix milliseconds, with fractions) and duration (ms) of a request */
 export type Sample = [start: number, tookMs: number];
+export type BackgroundSamples = { puts: Sample[]; gets: Sample[] };
 
 type Interval = { from: number; until: number };
 
@@ -37,8 +40,10 @@ const DOCUMENTS = 100;
 const HISTORY = 20_000;
 const WRITERS = 8;
 const READERS = 4;
-/** of the plan's: merges come a few times in a second */
-const TIMES_SECONDS = 4;
+/** Of the plan's: merges come a few times in a second, and a round is to hold some, and times without. */
+const ROUNDS_SHARE = 0.5;
+const TIMES_SECONDS = 12;
+const CHECKPOINTS_TIMES_SECONDS = 3;
 const LOOK_MS = 8;
 /** A staging file that is there for a single look may be a checkpoint's. */
 const LEAST_LOOKS = 2;
@@ -59,11 +64,15 @@ export const backgroundSuite: Suite = {
     await makeHistory(server, MODULE, DOCUMENTS, HISTORY);
     await untilIdle(server);
     const rows = [row('background-put', `PUT, ${WRITERS} writers`), row('background-get', 'GET beside them')];
-    for (let round = 0; round < plan.rounds; round += 1) await measureRound(server, plan, rows);
+    const clients: Clients = openJobProcess(join(import.meta.dirname, 'background-load.ts'));
+    const rounds = Math.ceil(plan.slices * ROUNDS_SHARE);
+    for (let round = 0; round < rounds; round += 1) await measureRound(server, clients, plan, rows);
+    await clients.close();
+    await server.generator.close();
     await server.stop();
     removeFolder(server.folder);
     const checkpoints = row('background-checkpoint', `PUT without HTTP, ${WRITERS} writers, checkpoints`);
-    for (let round = 0; round < plan.rounds; round += 1) await measureCheckpoints(plan, checkpoints);
+    for (let round = 0; round < rounds; round += 1) await measureCheckpoints(plan, checkpoints);
     return [...rows, checkpoints];
   },
 };
@@ -72,24 +81,26 @@ function row(id: string, title: string): RowResult {
   return { id, title: `${title}: p99`, unit: 'ms', better: 'less', cells: {} };
 }
 
-async function measureRound(server: GrowthServer, plan: Plan, rows: RowResult[]): Promise<void> {
+type Clients = JobProcess<BackgroundJob, BackgroundSamples>;
+
+async function measureRound(
+  server: GrowthServer,
+  clients: Clients,
+  plan: Plan,
+  rows: RowResult[],
+): Promise<void> {
   const watch = watchMerges(server.repository(MODULE));
   const target = server.target(MODULE);
   const load = { writers: WRITERS, readers: READERS, documents: DOCUMENTS };
   const job: BackgroundJob = { ...load, port: server.port, target, seconds: plan.seconds * TIMES_SECONDS };
-  const program = join(import.meta.dirname, 'background-load.ts');
-  const finished = await run(process.execPath, [program], {
-    input: JSON.stringify(job),
-    limitMs: LOAD_LIMIT_MS,
-  });
+  const told = await clients.ask(job, LOAD_LIMIT_MS).catch((error: Error) => error);
   const merges = watch();
   const isMeanwhile = ([start]: Sample) =>
     merges.some(({ from, until }) => start >= from - MARGIN_MS && start <= until + MARGIN_MS);
   for (const [position, what] of (['puts', 'gets'] as const).entries()) {
     const side = async (wanted: boolean) => {
-      if (finished.code !== 0) throw new Error(failureOf(finished.stderr) || 'the load failed');
-      const samples = (JSON.parse(finished.stdout) as Record<typeof what, Sample[]>)[what];
-      return roundOf(samples.filter((sample) => isMeanwhile(sample) === wanted));
+      if (told instanceof Error) throw told;
+      return roundOf(told[what].filter((sample) => isMeanwhile(sample) === wanted));
     };
     await addRound(rows[position]!, ALONE, () => side(false));
     await addRound(rows[position]!, MEANWHILE, () => side(true));
@@ -100,9 +111,8 @@ async function measureRound(server: GrowthServer, plan: Plan, rows: RowResult[])
 async function measureCheckpoints(plan: Plan, result: RowResult): Promise<void> {
   const folder = temporaryFolder('checkpoints');
   const program = join(import.meta.dirname, 'background-checkpoints.ts');
-  const measured = mustRun(process.execPath, [program, folder, String(plan.seconds)], {
-    limitMs: LOAD_LIMIT_MS,
-  });
+  const seconds = String(plan.seconds * CHECKPOINTS_TIMES_SECONDS);
+  const measured = mustRun(process.execPath, [program, folder, seconds], { limitMs: LOAD_LIMIT_MS });
   measured.catch(() => {}); // told by both sides
   const timesOf = async () => JSON.parse(await measured) as CheckpointTimes;
   await addRound(result, ALONE, async () => roundOfTimes((await timesOf()).alone));
@@ -110,15 +120,15 @@ async function measureCheckpoints(plan: Plan, result: RowResult): Promise<void> 
   removeFolder(folder);
 }
 
-function roundOf(samples: readonly Sample[]): Round {
+function roundOf(samples: readonly Sample[]): Measured {
   return roundOfTimes(samples.map(([, tookMs]) => tookMs));
 }
 
-function roundOfTimes(times: readonly number[]): Round {
+function roundOfTimes(times: readonly number[]): Measured {
   if (times.length < LEAST_SAMPLES) throw new Error(`only ${times.length} requests began then`);
   const sorted = times.toSorted((a, b) => a - b);
   const p99Ms = quantile(sorted, 0.99);
-  return { value: p99Ms, p50Ms: quantile(sorted, 0.5), p99Ms };
+  return { value: p99Ms, p50Ms: quantile(sorted, 0.5), p99Ms, latencies: countTimes(sorted) };
 }
 
 /** Looks for staging files until the returned function is called, which tells when merges were under way. */

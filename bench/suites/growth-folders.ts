@@ -1,132 +1,67 @@
 // Rows of folders: what a PUT, a GET and a 304 cost in folders of 10 to 100,000 documents, and what more connections
-// bring. All sizes take turns within each round, reads first.
+// bring. Reads come first.
 import { documentName } from '../documents.ts';
-import { addRound, type Round, type RowResult } from '../results.ts';
-import { type Plan, wants } from '../suite.ts';
+import type { RowResult } from '../results.ts';
+import type { Plan } from '../suite.ts';
 import { layDown, makeModules } from './growth-repository.ts';
-import { type GrowthServer, measureLoop, tagOf } from './growth-server.ts';
-import { untilAnswers, untilIdle } from './waiting.ts';
+import { type GrowthRow, measureGroups } from './growth-rows.ts';
+import type { GrowthServer } from './growth-server.ts';
+import { untilAnswers } from './waiting.ts';
 
 export const SIZES = [10, 100, 10_000, 100_000] as const;
 export const CONNECTIONS = [1, 2, 4, 8, 16, 32, 64] as const;
-const SIDE = 'gitstead';
 /** Reads ask for one of so many, in a folder of any size: then the folder is all that differs. */
-const ASKED_FOR = 10;
-const READERS = 8;
-/** of the plan's seconds: short rounds are enough for many requests, and there are many rows */
-const READ_SHARE = 0.2;
-const WRITE_SHARE = 0.3;
-/** A PUT in a large folder takes so long that a short round would hold few. */
-const LARGE_WRITE_SHARE = 0.6;
-const LARGE = 10_000;
-/** There are many of these rows, and they are read as one curve. */
-const MOST_CONNECTION_ROUNDS = 2;
+export const ASKED_FOR = 10;
+export const READERS = 8;
+/** Numbers of connections are read as one curve, and no goal speaks of them. */
+const CONNECTIONS_SHARE = 0.5;
 
-type FolderRow = { result: RowResult; measure(server: GrowthServer, plan: Plan): Promise<Round> };
+const words = (size: number) => `folder of ${size.toLocaleString('en-US')}`;
+const moduleOf = (size: number) => `size-${size}`;
 
-/** Rows in the order in which they are measured within a round. */
-export function folderRows(): FolderRow[] {
-  return [
+/** Groups of rows that take turns. */
+const BY_SIZE: readonly GrowthRow[][] = [
+  [
     ...SIZES.map((size) => readRow(`growth-get-${size}`, `GET 200 B, ${words(size)}`, size, ASKED_FOR)),
     ...SIZES.filter((size) => size > 100).map((size) =>
       readRow(`growth-get-any-${size}`, `GET 200 B, any document, ${words(size)}`, size, size),
     ),
-    ...SIZES.map((size) => unchangedRow(`growth-304-${size}`, size, 1)),
-    ...SIZES.map((size) => unchangedRow(`growth-304-folder-${size}`, size, 0)),
-    ...CONNECTIONS.map((count) => connectionsRow('GET', count)),
-    ...CONNECTIONS.map((count) => connectionsRow('PUT', count)),
-    ...SIZES.map(writeRow),
-  ];
-}
+  ],
+  SIZES.map((size) => unchangedRow(`growth-304-${size}`, `304 of a document, ${words(size)}`, size, 1)),
+  SIZES.map((size) => unchangedRow(`growth-304-folder-${size}`, `304 of a folder, ${words(size)}`, size, 0)),
+];
+const BY_CONNECTIONS: readonly GrowthRow[][] = (['GET', 'PUT'] as const).map((method) =>
+  CONNECTIONS.map((count) => connectionsRow(method, count)),
+);
+const WRITES: readonly GrowthRow[][] = [
+  SIZES.map((size) => ({
+    id: `growth-put-${size}`,
+    title: `PUT 200 B, 1 writer, ${words(size)}`,
+    load: () => ({ method: 'PUT', module: moduleOf(size), documents: size, connections: 1 }),
+  })),
+];
 
-function words(size: number): string {
-  return `folder of ${size.toLocaleString('en-US')}`;
-}
+export const folderRowIds = (): string[] =>
+  [...BY_SIZE, ...BY_CONNECTIONS, ...WRITES].flat().map(({ id }) => id);
 
-export function rowOf(id: string, title: string): RowResult {
-  return { id, title, unit: '/s', better: 'more', cells: {} };
-}
-
-export function times(plan: Plan, share: number): { warmupSeconds: number; seconds: number } {
-  return { warmupSeconds: plan.warmupSeconds * share, seconds: plan.seconds * share };
-}
-
-function moduleOf(size: number): string {
-  return `size-${size}`;
-}
-
-function readRow(id: string, title: string, size: number, documents: number): FolderRow {
+function readRow(id: string, title: string, size: number, documents: number): GrowthRow {
   return {
-    result: rowOf(id, title),
-    measure: (server, plan) => read(server, plan, moduleOf(size), documents),
-  };
-}
-
-export function read(
-  server: GrowthServer,
-  plan: Plan,
-  module: string,
-  documents = ASKED_FOR,
-): Promise<Round> {
-  const targets = Array.from({ length: READERS }, () => server.target(module));
-  return measureLoop(server, { method: 'GET', targets, documents, ...times(plan, READ_SHARE) });
-}
-
-function unchangedRow(id: string, size: number, documents: 0 | 1): FolderRow {
-  const what = documents === 0 ? 'folder' : 'document';
-  return {
-    result: rowOf(id, `304 of a ${what}, ${words(size)}`),
-    measure: (server, plan) => readUnchanged(server, plan, moduleOf(size), documents),
+    ...{ id, title },
+    load: () => ({ method: 'GET', module: moduleOf(size), documents, connections: READERS }),
   };
 }
 
 /** @param documents 1: the first document is asked for, 0: the folder */
-export async function readUnchanged(
-  server: GrowthServer,
-  plan: Plan,
-  module: string,
-  documents: 0 | 1,
-): Promise<Round> {
-  const ifNoneMatch = await tagOf(server, module, documents === 0 ? '' : documentName(0));
-  const targets = Array.from({ length: READERS }, () => server.target(module));
-  return measureLoop(server, { method: 'GET', targets, documents, ifNoneMatch, ...times(plan, READ_SHARE) });
+function unchangedRow(id: string, title: string, size: number, documents: 0 | 1): GrowthRow {
+  const load = { method: 'GET', module: moduleOf(size), documents, connections: READERS } as const;
+  return { id, title, load: () => ({ ...load, unchanged: true }) };
 }
 
-function writeRow(size: number): FolderRow {
+function connectionsRow(method: 'GET' | 'PUT', connections: number): GrowthRow {
   return {
-    result: rowOf(`growth-put-${size}`, `PUT 200 B, 1 writer, ${words(size)}`),
-    measure: (server, plan) =>
-      write(server, plan, moduleOf(size), size, size > LARGE ? LARGE_WRITE_SHARE : WRITE_SHARE),
-  };
-}
-
-/** Waits before and not after: what is left to be done is part of no other row. */
-export async function write(
-  server: GrowthServer,
-  plan: Plan,
-  module: string,
-  documents: number,
-  share = WRITE_SHARE,
-  writers = 1,
-): Promise<Round> {
-  await untilIdle(server);
-  const targets = Array.from({ length: writers }, () => server.target(module));
-  return measureLoop(server, { method: 'PUT', targets, documents, ...times(plan, share) });
-}
-
-function connectionsRow(method: 'GET' | 'PUT', count: number): FolderRow {
-  const title = `${method} 200 B, ${count} ${count === 1 ? 'connection' : 'connections'}`;
-  const targetsOf = (server: GrowthServer) =>
-    Array.from({ length: count }, () => server.target(moduleOf(100)));
-  return {
-    result: rowOf(`growth-concurrency-${method.toLowerCase()}-${count}`, title),
-    measure: (server, plan) =>
-      method === 'PUT'
-        ? write(server, plan, moduleOf(100), 100, READ_SHARE, count)
-        : measureLoop(server, {
-            ...{ method, targets: targetsOf(server), documents: 100 },
-            ...times(plan, READ_SHARE),
-          }),
+    id: `growth-concurrency-${method.toLowerCase()}-${connections}`,
+    title: `${method} 200 B, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
+    load: () => ({ method, module: moduleOf(100), documents: 100, connections }),
   };
 }
 
@@ -134,7 +69,7 @@ function connectionsRow(method: 'GET' | 'PUT', count: number): FolderRow {
 export async function layFoldersDown(server: GrowthServer): Promise<void> {
   await makeModules(server, SIZES.map(moduleOf));
   await server.stop();
-  for (const size of SIZES) await layDown(server.repository(moduleOf(size)), ['docs'], size);
+  await Promise.all(SIZES.map((size) => layDown(server.repository(moduleOf(size)), ['docs'], size)));
   await server.start();
   for (const size of SIZES) {
     const { folder, authorization } = server.target(moduleOf(size));
@@ -144,12 +79,10 @@ export async function layFoldersDown(server: GrowthServer): Promise<void> {
 }
 
 export async function measureFolders(server: GrowthServer, plan: Plan): Promise<RowResult[]> {
-  const rows = folderRows().filter(({ result }) => wants(plan, result.id));
-  for (let round = 0; round < plan.rounds; round += 1) {
-    for (const { result, measure } of rows) {
-      if (round >= MOST_CONNECTION_ROUNDS && result.id.startsWith('growth-concurrency')) continue;
-      await addRound(result, SIDE, () => measure(server, plan));
-    }
-  }
-  return rows.map(({ result }) => result);
+  const fewer = { ...plan, slices: Math.ceil(plan.slices * CONNECTIONS_SHARE) };
+  return [
+    ...(await measureGroups(server, plan, BY_SIZE)),
+    ...(await measureGroups(server, fewer, BY_CONNECTIONS)),
+    ...(await measureGroups(server, plan, WRITES)),
+  ];
 }

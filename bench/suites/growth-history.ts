@@ -1,53 +1,50 @@
-// Rows of histories: the same folder after 10, 10,000 and 100,000 commits, which were real PUTs. The shortest one is made
-// anew for each round, since the PUTs that are measured are commits too.
-import { addRound, type Round, type RowResult } from '../results.ts';
+// Rows of histories: the same folder after 10, 10,000 and 100,000 commits, which were real PUTs. Of the shortest one there is
+// another for each slice of PUTs, since the PUTs that are measured are commits too.
+import type { RowResult } from '../results.ts';
 import { type Plan, wants } from '../suite.ts';
-import { read, readUnchanged, rowOf, write } from './growth-folders.ts';
+import { ASKED_FOR, READERS } from './growth-folders.ts';
 import { makeHistory, makeModules } from './growth-repository.ts';
+import { type GrowthRow, type Load, measureGroups } from './growth-rows.ts';
 import type { GrowthServer } from './growth-server.ts';
 import { untilIdle } from './waiting.ts';
 
 export const HISTORIES = [10, 10_000, 100_000] as const;
 const SHORTEST = HISTORIES[0];
-const SIDE = 'gitstead';
 const DOCUMENTS = 10;
 
-type HistoryRow = { result: RowResult; measure(round: number): Promise<Round> };
+const moduleOf = (commits: number) => `history-${commits}`;
+const freshOf = (slice: number) => `history-${SHORTEST}-${slice}`;
 
-export function historyRowIds(): string[] {
-  return ['get', '304', 'put'].flatMap((what) =>
-    HISTORIES.map((commits) => `growth-history-${what}-${commits}`),
-  );
+const ROWS: readonly GrowthRow[][] = [
+  rowsOf('get', 'GET 200 B', (commits) => ({ ...readOf(commits), documents: ASKED_FOR })),
+  rowsOf('304', '304 of a document', (commits) => ({ ...readOf(commits), documents: 1, unchanged: true })),
+  rowsOf('put', 'PUT 200 B, 1 writer,', (commits, slice) => ({
+    ...{ method: 'PUT', documents: DOCUMENTS, connections: 1 },
+    module: commits === SHORTEST ? freshOf(slice) : moduleOf(commits),
+  })),
+];
+
+export const historyRowIds = (): string[] => ROWS.flat().map(({ id }) => id);
+
+function rowsOf(what: string, title: string, load: (commits: number, slice: number) => Load): GrowthRow[] {
+  return HISTORIES.map((commits) => ({
+    id: `growth-history-${what}-${commits}`,
+    title: `${title} after ${commits.toLocaleString('en-US')} commits`,
+    load: (_, slice) => load(commits, slice),
+  }));
 }
 
-function moduleOf(commits: number, round: number): string {
-  return commits === SHORTEST ? `history-${commits}-${round}` : `history-${commits}`;
-}
-
-function rowsOf(server: GrowthServer, plan: Plan): HistoryRow[] {
-  const after = (commits: number) => `after ${commits.toLocaleString('en-US')} commits`;
-  const row = (what: string, title: string, measure: (module: string) => Promise<Round>) =>
-    HISTORIES.map((commits) => ({
-      result: rowOf(`growth-history-${what}-${commits}`, `${title} ${after(commits)}`),
-      measure: (round: number) => measure(moduleOf(commits, round)),
-    }));
-  return [
-    ...row('get', 'GET 200 B', (module) => read(server, plan, module)),
-    ...row('304', '304 of a document', (module) => readUnchanged(server, plan, module, 1)),
-    ...row('put', 'PUT 200 B, 1 writer,', (module) => write(server, plan, module, DOCUMENTS)),
-  ];
+function readOf(commits: number) {
+  return { method: 'GET', module: moduleOf(commits), connections: READERS } as const;
 }
 
 export async function measureHistories(server: GrowthServer, plan: Plan): Promise<RowResult[]> {
-  const rows = rowsOf(server, plan).filter(({ result }) => wants(plan, result.id));
-  if (rows.length === 0) return [];
+  if (!historyRowIds().some((id) => wants(plan, id))) return [];
+  const fresh = Array.from({ length: plan.slices }, (_, slice) => freshOf(slice));
+  await makeModules(server, [moduleOf(SHORTEST), ...fresh], DOCUMENTS);
   for (const commits of HISTORIES) {
-    if (commits !== SHORTEST) await makeHistory(server, moduleOf(commits, 0), DOCUMENTS, commits);
+    if (commits !== SHORTEST) await makeHistory(server, moduleOf(commits), DOCUMENTS, commits);
   }
-  for (let round = 0; round < plan.rounds; round += 1) {
-    await makeModules(server, [moduleOf(SHORTEST, round)], DOCUMENTS);
-    await untilIdle(server);
-    for (const { result, measure } of rows) await addRound(result, SIDE, () => measure(round));
-  }
-  return rows.map(({ result }) => result);
+  await untilIdle(server);
+  return measureGroups(server, plan, ROWS);
 }

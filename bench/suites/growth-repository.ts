@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentName, makeDocument } from '../documents.ts';
-import { runLoad } from '../load-job.ts';
+import { generate } from '../load-job.ts';
 import { mustRun, track } from '../processes.ts';
 import { type GrowthServer, measureLoop } from './growth-server.ts';
 
@@ -67,7 +67,8 @@ export async function makeModules(
   documents = 1,
 ): Promise<void> {
   const targets = modules.map((module) => server.target(module));
-  await runLoad({ kind: 'fill', port: server.port, targets, documents, connections: HISTORY_WRITERS });
+  const fill = { port: server.port, targets, documents, connections: HISTORY_WRITERS };
+  await generate(server.generator, { kind: 'fill', ...fill });
 }
 
 /**

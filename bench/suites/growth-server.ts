@@ -1,16 +1,22 @@
 // Gitstead as the suites about growth, git, starts and background work need it: few users, a data folder that can be looked
-// into, an end by SIGTERM or SIGKILL, and a start whose time is taken. Loads come from processes of their own.
-import { randomBytes } from 'node:crypto';
+// into, an end by SIGTERM or SIGKILL, and a start whose time is taken. Loads come from a process of its own.
 import { join } from 'node:path';
-import { type LoadResult, type LoopJob, runLoad, type Target } from '../load-job.ts';
+import {
+  type Generator,
+  generate,
+  type LoadResult,
+  type LoopJob,
+  openGenerator,
+  type Target,
+} from '../load-job.ts';
 import { readProcessorMs } from '../machine.ts';
-import { mustRun, type Started, startServer, stop, temporaryFolder } from '../processes.ts';
-import type { Round } from '../results.ts';
+import { type Started, startServer, stop, temporaryFolder } from '../processes.ts';
+import type { Measured } from '../results.ts';
+import { createAccounts } from '../sides/gitstead-accounts.ts';
 import { folderPath, freePort, userName } from '../sides/side.ts';
 import { untilAnswers } from './waiting.ts';
 
 const entry = join(import.meta.dirname, '../../bin/gitstead.js');
-const COMMAND_LIMIT_MS = 30_000;
 
 export type GrowthServer = {
   /** all that it has, to be removed with `removeFolder` */
@@ -18,6 +24,8 @@ export type GrowthServer = {
   data: string;
   port: number;
   process: Started;
+  /** stays for all loads, over starts and ends of the server */
+  generator: Generator;
   target(module: string, user?: number): Target;
   /** the repository on disk */
   repository(module: string, user?: number): string;
@@ -33,7 +41,7 @@ export async function openGrowthServer(name: string, users = 1): Promise<GrowthS
   const folder = temporaryFolder(name);
   const data = join(folder, 'data');
   const port = await freePort();
-  const authorizations: string[] = [];
+  let authorizations: string[] = [];
   const serve = ['serve', '--data', data, '--host', '127.0.0.1', '--port', String(port)];
   const spawnIt = () => startServer([entry, ...serve], { cwd: folder, logFile: join(folder, 'output.log') });
   const server: GrowthServer = {
@@ -41,6 +49,7 @@ export async function openGrowthServer(name: string, users = 1): Promise<GrowthS
     data,
     port,
     process: spawnIt(),
+    generator: openGenerator(),
     target: (module, user = 0) => ({
       folder: folderPath(user, module),
       authorization: authorizations[user]!,
@@ -59,17 +68,11 @@ export async function openGrowthServer(name: string, users = 1): Promise<GrowthS
     },
   };
   await untilAnswers(server, '/health');
-  for (let user = 0; user < users; user += 1) {
-    authorizations.push(await createAccount(data, folder, userName(user)));
-  }
+  authorizations = await createAccounts(
+    data,
+    Array.from({ length: users }, (_, user) => userName(user)),
+  );
   return server;
-}
-
-async function createAccount(data: string, cwd: string, name: string): Promise<string> {
-  const command = (args: string[], input = '') =>
-    mustRun(process.execPath, [entry, ...args, '--data', data], { cwd, input, limitMs: COMMAND_LIMIT_MS });
-  await command(['user', 'add', name, '--password-stdin'], `${randomBytes(18).toString('base64url')}\n`);
-  return `Bearer ${(await command(['token', 'create', name, '*:rw'])).trim()}`;
 }
 
 /** The ETag of a document of the module's folder, or of the folder itself, as it stands in the header. */
@@ -88,18 +91,19 @@ export type Loop = Pick<LoopJob, 'method' | 'targets' | 'documents' | 'warmupSec
 };
 
 /** One closed loop against the server, as a round in requests per second. */
-export async function measureLoop(server: GrowthServer, loop: Loop): Promise<Round> {
+export async function measureLoop(server: GrowthServer, loop: Loop): Promise<Measured> {
   const expect = loop.method === 'PUT' ? [200, 201] : [loop.ifNoneMatch === undefined ? 200 : 304];
   const before = readProcessorMs(server.process.pid);
-  const result = await runLoad({ kind: 'loop', port: server.port, expect, ...loop });
+  const result = await generate(server.generator, { kind: 'loop', port: server.port, expect, ...loop });
   const after = readProcessorMs(server.process.pid);
   const used = before === undefined || after === undefined ? undefined : after - before;
-  return { ...roundOf(result), ...(used === undefined ? {} : { processorMs: used / result.sent }) };
+  const processor = used === undefined ? {} : { processorMs: used / result.sent };
+  return { ...roundOf(result), seconds: loop.seconds, ...processor };
 }
 
-function roundOf({ rate, p50Ms, p99Ms, generatorLoad, errors, firstError }: LoadResult): Round {
+function roundOf({ rate, p50Ms, p99Ms, latencies, generatorLoad, errors, firstError }: LoadResult): Measured {
   return {
-    ...{ value: rate, p50Ms, p99Ms, generatorLoad },
+    ...{ value: rate, p50Ms, p99Ms, latencies, generatorLoad },
     ...(errors > 0 ? { errors } : {}),
     ...(firstError === undefined ? {} : { firstError }),
   };

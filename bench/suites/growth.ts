@@ -1,19 +1,20 @@
 // What size costs: folders of up to 100,000 documents, histories of up to 100,000 commits, up to 64 connections. The rows stand
 // in growth-folders.ts and growth-history.ts.
-import { type Goal, type Rows, ratio } from '../goals.ts';
+import type { Goal, Rows } from '../goals.ts';
 import { removeFolder } from '../processes.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import { median } from '../statistics.ts';
 import type { Suite } from '../suite.ts';
-import { folderRows, layFoldersDown, measureFolders } from './growth-folders.ts';
+import { folderRowIds, layFoldersDown, measureFolders } from './growth-folders.ts';
 import { historyRowIds, measureHistories } from './growth-history.ts';
+import { SIDE } from './growth-rows.ts';
 import { openGrowthServer } from './growth-server.ts';
 
 export const growthSuite: Suite = {
   id: 'growth',
   title: 'growing folders, histories and numbers of connections',
   seconds: 100,
-  rows: [...folderRows().map(({ result }) => result.id), ...historyRowIds()],
+  rows: [...folderRowIds(), ...historyRowIds()],
   run: async (plan) => {
     await buildGitstead();
     const server = await openGrowthServer('growth');
@@ -21,12 +22,11 @@ export const growthSuite: Suite = {
     await layFoldersDown(server);
     const folders = await measureFolders(server, plan);
     await server.stop();
+    await server.generator.close();
     removeFolder(server.folder);
     return [...folders, ...histories];
   },
 };
-
-const SIDE = 'gitstead';
 
 /** How many times as long a PUT takes there as in a folder of 100. */
 function costGoal(size: number, factor: number): Goal {
@@ -34,14 +34,14 @@ function costGoal(size: number, factor: number): Goal {
   return {
     what: `cost of a PUT in a folder of ${size.toLocaleString('en-US')}`,
     goal: `≤ ${factor} × in one of 100`,
-    measured: (rows) => ratio(rows.value('growth-put-100', SIDE), rows.value(name, SIDE)),
+    measured: (rows) => rows.ratioOfRows('growth-put-100', name, SIDE),
     holds: (measured) => measured <= factor,
   };
 }
 
 const FLAT_WITHIN = 0.1;
 
-/** By how much of their median the rows differ from it at most. */
+/** By how much of their median the rows differ from it at most; each is measured as a multiple of the first one beside it. */
 function flatGoal(what: string, ids: readonly string[]): Goal {
   return {
     what,
@@ -52,10 +52,10 @@ function flatGoal(what: string, ids: readonly string[]): Goal {
 }
 
 function deviation(rows: Rows, ids: readonly string[]): number | undefined {
-  const values = ids.flatMap((id) => rows.value(id, SIDE) ?? []);
-  if (values.length < ids.length) return undefined;
-  const middle = median(values);
-  return Math.max(...values.map((value) => Math.abs(value / middle - 1)));
+  const multiples = ids.flatMap((id) => rows.ratioOfRows(id, ids[0]!, SIDE) ?? []);
+  if (multiples.length < ids.length) return undefined;
+  const middle = median(multiples);
+  return Math.max(...multiples.map((multiple) => Math.abs(multiple / middle - 1)));
 }
 
 const FOLDERS = 'folders of 10, 10,000 and 100,000';

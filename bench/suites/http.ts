@@ -3,7 +3,7 @@
 import { stop } from '../processes.ts';
 import { plainAnswers, type RecordedAnswers, recordAnswers } from '../recorded-answers.ts';
 import type { RowResult } from '../results.ts';
-import { measureRow, prepare } from '../rounds.ts';
+import { measureRows, prepare } from '../rounds.ts';
 import { LARGE_FOLDER, ROWS, type Row } from '../rows.ts';
 import { startArmadietto } from '../sides/armadietto.ts';
 import { startBare } from '../sides/bare.ts';
@@ -16,22 +16,12 @@ export { goals } from '../http-goals.ts';
 
 type Failure = { side: SideName; reason: string };
 
-/** More and shorter rounds than elsewhere: what else the machine does then touches both sides of a ratio, or one of many. */
-const SHARE = 0.35;
-const MORE_ROUNDS = 1;
-
 export const httpSuite: Suite = {
   id: 'http',
   title: 'over HTTP',
   seconds: 180,
   rows: ROWS.map(({ id }) => id),
-  run: async (whole) => {
-    const plan = {
-      ...whole,
-      rounds: whole.rounds + MORE_ROUNDS,
-      seconds: whole.seconds * SHARE,
-      warmupSeconds: whole.warmupSeconds * SHARE,
-    };
+  run: async (plan) => {
     const rows = ROWS.filter(({ id }) => wants(plan, id));
     const failures: Failure[] = [];
     const sides = await openSides(rows, failures);
@@ -108,13 +98,26 @@ async function measureAll(
   failures: Failure[],
 ): Promise<RowResult[]> {
   const results: RowResult[] = [];
-  for (const row of rows) {
-    const result = await measureRow(row, sides, plan);
-    for (const { side, reason } of failures) {
-      if (row.sides.includes(side)) result.cells[side] = { kind: 'failed', reason, rounds: [] };
+  for (const group of groupsOf(rows)) {
+    const measured = await measureRows(group, sides, plan);
+    for (const [position, result] of measured.entries()) {
+      for (const { side, reason } of failures) {
+        if (group[position]!.sides.includes(side))
+          result.cells[side] = { kind: 'failed', reason, rounds: [] };
+      }
+      console.error(`measured: ${result.title}`);
     }
-    results.push(result);
-    console.error(`measured: ${row.title}`);
+    results.push(...measured);
   }
   return results;
+}
+
+function groupsOf(rows: readonly Row[]): Row[][] {
+  const groups: Row[][] = [];
+  for (const row of rows) {
+    const last = groups.at(-1);
+    if (row.beside !== undefined && last?.[0]?.beside === row.beside) last.push(row);
+    else groups.push([row]);
+  }
+  return groups;
 }

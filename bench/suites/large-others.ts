@@ -1,9 +1,9 @@
 // What others feel while one client sends or fetches a document of 1 GiB: the p99 of small requests of other users, at a
-// fixed rate, beside what it is without that client.
-import { type Goal, ratio } from '../goals.ts';
-import { type LoadResult, runLoad } from '../load-job.ts';
+// fixed rate, beside what it is without that client; in turns, so that one bad moment decides nothing.
+import type { Goal } from '../goals.ts';
+import { type Generator, generate, openGenerator } from '../load-job.ts';
 import { largeName } from '../recorded-answers.ts';
-import { addRound, type Round, type RowResult } from '../results.ts';
+import { addRound, type Measured, type RowResult } from '../results.ts';
 import { MODULES, type Side } from '../sides/side.ts';
 import type { Plan } from '../suite.ts';
 
@@ -18,84 +18,92 @@ const MEBIBYTES = 1024;
 const DOCUMENTS = 100;
 const USERS = [1, 2, 3, 4];
 /** Requests per second: far from what the server can do, so that waiting is for the transfer and not for each other. */
-const RATES = { GET: 400, PUT: 100 } as const;
+const RATES = { GET: 400, PUT: 200 } as const;
+const SECONDS = 0.75;
+const WARMUP_SECONDS = 0.1;
+/** A transfer takes some seconds, so each turn has two slices. */
+const SLICES_EACH = 2;
+/** of the plan's slices */
+const TURNS_SHARE = 0.3;
 
 export const goals: Goal[] = OTHERS.flatMap((id) =>
   Object.values(WHILES).map((side) => ({
     what: `${id === GET ? 'GET' : 'PUT'} of others ${side} of 1 GiB: p99 × alone`,
     goal: `≤ ${MOST_TIMES}`,
-    measured: (rows: Parameters<Goal['measured']>[0]) => ratio(rows.p99(id, side), rows.p99(id, ALONE)),
+    measured: (rows: Parameters<Goal['measured']>[0]) => rows.ratio(id, side, ALONE),
     holds: (measured: number) => measured <= MOST_TIMES,
   })),
 );
 
+type Loads = { GET: Generator; PUT: Generator; transfer: Generator };
+
 export async function measureOthers(side: Side | Error, plan: Plan): Promise<RowResult[]> {
-  const rows = [row(GET, 'GET 200 B of others'), row(PUT, 'PUT 200 B of others')] as const;
+  const rows = { GET: row(GET, 'GET 200 B of others'), PUT: row(PUT, 'PUT 200 B of others') };
+  const loads = { GET: openGenerator(), PUT: openGenerator(), transfer: openGenerator() };
   try {
     if (side instanceof Error) throw side;
     await side.restart();
     await side.fill(USERS, MODULES.small, DOCUMENTS);
-    await transfer(side, 'PUT');
+    await transfer(side, loads, 'PUT');
+    for (let turn = 0; turn < Math.ceil(plan.slices * TURNS_SHARE); turn += 1) {
+      await measureTurn(side, loads, rows, ALONE, undefined);
+      for (const method of ['PUT', 'GET'] as const) {
+        await measureTurn(side, loads, rows, WHILES[method], method);
+      }
+    }
   } catch (error) {
-    for (const each of rows) each.cells[ALONE] = { kind: 'failed', reason: String(error), rounds: [] };
-    return [...rows];
+    const reason = (error as Error).message;
+    for (const { cells } of Object.values(rows)) cells[ALONE] = { kind: 'failed', reason, rounds: [] };
   }
-  for (let round = 0; round < plan.rounds; round += 1) {
-    await measureRound(side, plan, rows, ALONE, undefined);
-    for (const method of ['PUT', 'GET'] as const)
-      await measureRound(side, plan, rows, WHILES[method], method);
-  }
+  await Promise.all(Object.values(loads).map((generator) => generator.close()));
   console.error('measured: others beside large documents');
-  return [...rows];
+  return Object.values(rows);
 }
 
 function row(id: string, title: string): RowResult {
   return { id, title: `${title}: p99`, unit: 'ms', better: 'less', cells: {} };
 }
 
-async function measureRound(
+/** Slices of the others' loads, with transfers under way all the while, if any: as many as it takes. */
+async function measureTurn(
   side: Side,
-  plan: Plan,
-  rows: readonly [RowResult, RowResult],
+  loads: Loads,
+  rows: Record<'GET' | 'PUT', RowResult>,
   cell: string,
   method: 'GET' | 'PUT' | undefined,
 ): Promise<void> {
-  const loads = Promise.all([load(side, plan, 'GET'), load(side, plan, 'PUT')]);
   let isOver = false;
-  const over = loads.then(
-    () => {
-      isOver = true;
-    },
-    () => {
-      isOver = true;
-    },
-  );
-  while (method && !isOver) await transfer(side, method);
-  await over;
-  for (const each of [0, 1] as const) {
-    await addRound(rows[each], cell, async () => roundOf((await loads)[each]));
-  }
+  const others = (['GET', 'PUT'] as const).map(async (each) => {
+    for (let slice = 0; slice < SLICES_EACH; slice += 1) {
+      await addRound(rows[each], cell, () => measureOne(side, loads, each));
+    }
+    isOver = true;
+  });
+  while (method && !isOver) await transfer(side, loads, method);
+  await Promise.all(others);
 }
 
-function load(side: Side, { seconds, warmupSeconds }: Plan, method: 'GET' | 'PUT'): Promise<LoadResult> {
+/** Its value is the p99. */
+async function measureOne(side: Side, loads: Loads, method: 'GET' | 'PUT'): Promise<Measured> {
   const targets = USERS.map((user) => side.target(user, MODULES.small));
-  const job = { port: side.port, method, targets, documents: DOCUMENTS, seconds, warmupSeconds };
-  return runLoad({ kind: 'open', ...job, rate: RATES[method], expect: [200, 201] });
-}
-
-function roundOf(result: LoadResult): Round {
-  const { p50Ms, p99Ms, errors, firstError, lateMs } = result;
+  const times = { seconds: SECONDS, warmupSeconds: WARMUP_SECONDS };
+  const job = { port: side.port, method, targets, documents: DOCUMENTS, ...times };
+  const result = await generate(loads[method], {
+    ...{ kind: 'open', ...job },
+    ...{ rate: RATES[method], expect: [200, 201] },
+  });
+  const { p50Ms, p99Ms, latencies, errors, firstError, lateMs } = result;
   return {
     value: p99Ms,
-    ...{ p50Ms, p99Ms },
+    ...{ seconds: SECONDS, p50Ms, p99Ms, latencies },
     ...(errors > 0 ? { errors } : {}),
     ...(firstError === undefined ? {} : { firstError }),
     ...(lateMs === undefined ? {} : { lateMs }),
   };
 }
 
-function transfer(side: Side, method: 'GET' | 'PUT'): Promise<LoadResult> {
+async function transfer(side: Side, { transfer }: Loads, method: 'GET' | 'PUT'): Promise<void> {
   const target = side.target(0, MODULES.large);
-  const bytes = MEBIBYTES * 2 ** 20;
-  return runLoad({ kind: 'transfer', port: side.port, method, target, name: largeName(MEBIBYTES), bytes });
+  const document = { name: largeName(MEBIBYTES), bytes: MEBIBYTES * 2 ** 20 };
+  await generate(transfer, { kind: 'transfer', port: side.port, method, target, ...document });
 }

@@ -151,7 +151,8 @@ async function transfer(side: Side | Error, method: Row['method'], mebibytes: nu
 
 function writeNoise(path: string, mebibytes: number): void {
   const descriptor = openSync(path, 'w');
-  for (let at = 0; at < mebibytes; at += 1) writeSync(descriptor, randomBytes(MIB));
+  const noise = randomBytes(MIB);
+  for (let at = 0; at < mebibytes; at += 1) writeSync(descriptor, noise);
   fsyncSync(descriptor);
   closeSync(descriptor);
 }
