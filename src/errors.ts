@@ -66,14 +66,17 @@ const NOT_NOW = new Map<unknown, string>([
   ['EMFILE', 'the server has too many files and connections open: try again'],
   ['ENFILE', 'this machine has too many files open: try again'],
   ['EROFS', 'the disk can only be read just now; the old version stands'],
+  ['EACCES', 'the server may not read or write its files just now; its log says why'],
+  ['EPERM', 'the server may not read or write its files just now; its log says why'],
 ]);
 
-/** SQLite's own code for a full disk. */
+/** SQLite's own codes: for a full disk, and for a file that is locked by others, or may not be written or opened. */
 const SQLITE_FULL = 13;
+const SQLITE_NOT_NOW = [5, 8, 14];
 
 /**
- * Any thrown value as a GitsteadError: ENOSPC, EDQUOT and what SQLite says of a full disk become `disk-full`, a read-only
- * disk and too many open files `not-ready`, everything unknown `internal`. Called once, where a request or a command is answered.
+ * Any thrown value as a GitsteadError: ENOSPC, EDQUOT and what SQLite says of a full disk become `disk-full`, files
+ * that may not be written now, and too many open ones, `not-ready`, everything unknown `internal`. Called once, where a request or a command is answered.
  */
 export function asGitsteadError(thrown: unknown): GitsteadError {
   if (thrown instanceof GitsteadError) return thrown;
@@ -82,6 +85,11 @@ export function asGitsteadError(thrown: unknown): GitsteadError {
     return new GitsteadError('disk-full', 'the disk is full; the old version stands', { cause: thrown });
   }
   const notNow = NOT_NOW.get(code);
+  if (typeof errcode === 'number' && SQLITE_NOT_NOW.includes(errcode & 0xff)) {
+    return new GitsteadError('not-ready', 'a database cannot be used just now; the log says why', {
+      cause: thrown,
+    });
+  }
   if (notNow !== undefined) return new GitsteadError('not-ready', notNow, { cause: thrown });
   return new GitsteadError('internal', 'the server failed to do this; its log says why', { cause: thrown });
 }

@@ -120,12 +120,13 @@ test('a full disk answers 507 and says that the old version stands', () =>
     assert.match(reply.text, /disk is full/);
   }));
 
-test('while too many files are open, or the disk is read-only, the answer is 503', () =>
+test('while files may not be written, too many are open, or a database is locked, the answer is 503', () =>
   withServer({}, async ({ storage, put }) => {
-    for (const code of ['EMFILE', 'ENFILE', 'EROFS']) {
-      storage.failNext.set('put', Object.assign(new Error('not now'), { code }));
+    const codes = ['EMFILE', 'ENFILE', 'EROFS', 'EACCES'].map((code) => ({ code }));
+    for (const fault of [...codes, { code: 'ERR_SQLITE_ERROR', errcode: 5 | (2 << 8) }]) {
+      storage.failNext.set('put', Object.assign(new Error('not now'), fault));
       const reply = await put('/notes/a', 'x');
-      assert.equal(reply.status, 503, code);
+      assert.equal(reply.status, 503, fault.code);
       assert.equal(reply.headers['retry-after'], '5');
     }
   }));
