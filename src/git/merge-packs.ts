@@ -10,6 +10,7 @@
 // A crash leaves a staging file, or a pack too many with our keep beside it: nothing is missing at any point.
 import { readFileSync, rmSync } from 'node:fs';
 import { stagingPath, syncFolderNow, writeFileDurably } from './durable.ts';
+import { freeMemory } from './free-memory.ts';
 import { MergeEntries } from './merge-entries.ts';
 import { removeIfNamed } from './multi-pack-index.ts';
 import { OID_BYTES } from './object-id.ts';
@@ -138,15 +139,18 @@ function writeMerged(
   goOn: () => void,
 ): Merged | undefined {
   const files = new OpenFiles(OPEN_FILES);
+  const indexes: Buffer[] = [];
   try {
     const readers: PackReader[] = [];
     for (const name of names) {
       goOn();
       if (!isMergeable(gitDir, name)) return undefined;
       const index = readFileSync(packFile(gitDir, name, 'idx'));
+      indexes.push(index);
       readers.push(new PackReader(packFolder(gitDir), name, files, index));
     }
-    const { table, rows } = planObjects(readers);
+    const { rows, ...plan } = planObjects(readers);
+    using table = plan.table;
     const writer = new PackWriter(path, table.count);
     try {
       using entries = new MergeEntries(gitDir, table, rows, writer, readers, goOn);
@@ -157,9 +161,12 @@ function writeMerged(
     } catch (error) {
       writer.abandon();
       throw error;
+    } finally {
+      for (const ofSource of rows) freeMemory(ofSource);
     }
   } finally {
     files.closeAll();
+    for (const index of indexes) freeMemory(index);
   }
 }
 

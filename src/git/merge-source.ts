@@ -67,6 +67,7 @@ export class MergeSource {
       const offsets = new Float64Array(index.count + 1);
       for (let i = 0; i < index.count; i++) offsets[i] = atPlaces[places[i]!]!;
       offsets[index.count] = end;
+      freeMemory(atPlaces);
       const source = new MergeSource(descriptor, room, index, offsets, places);
       source.#check(end);
       return source;
@@ -113,6 +114,7 @@ export class MergeSource {
 
   close(): void {
     closeSync(this.#descriptor);
+    for (const column of [this.offsets, this.places]) freeMemory(column);
   }
 
   #check(end: number): void {

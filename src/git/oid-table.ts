@@ -1,5 +1,6 @@
 // The objects of a pack that is being merged, in columns outside of JavaScript's heap: a million of them cost some 60 MB
 // and no garbage collection. Writes itself as a pack index; pack-index.ts has the picture of that.
+import { freeMemory } from './free-memory.ts';
 import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 import { encodeIndexOfIds } from './pack-index.ts';
 
@@ -64,6 +65,12 @@ export class OidTable {
   encodeIndex(packChecksum: Oid): Buffer {
     const ids = this.#ids.subarray(0, this.#count * OID_BYTES);
     return encodeIndexOfIds(ids, this.crcs, this.offsets, packChecksum);
+  }
+
+  /** Gives the memory back; nothing is asked any more. */
+  [Symbol.dispose](): void {
+    const columns = [this.#words, this.#slots, this.offsets, this.crcs, this.depths, this.sources];
+    for (const column of columns) freeMemory(column);
   }
 
   /** The slot where the object's row stands, or would stand. Leaves the id in `wanted`. */

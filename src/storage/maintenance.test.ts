@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import { mergeablePacks } from '../git/merge-packs.ts';
 import { hashObject } from '../git/object-id.ts';
 import { ObjectStore, OpenFiles } from '../git/object-store.ts';
@@ -62,4 +64,21 @@ test('once closed it merges nothing', async () => {
   maintenance.consider(repository);
   await pause(50);
   assert.equal(mergeablePacks(folder).length, 16);
+});
+
+test('when all rests the thread that merged ends, and the next merge has another', async () => {
+  const ends: Promise<unknown>[] = [];
+  const note = (worker: Worker) => ends.push(once(worker, 'exit'));
+  process.on('worker', note);
+  const rest = { quietAfterMs: 1, restAfterMs: 1 };
+  const maintenance = openMaintenance({ log: openLog('silent'), counters: openCounters(), ...rest });
+  for (const merges of [1, 2]) {
+    const repository = repositoryOfPacks(16);
+    maintenance.consider(repository.repository);
+    await untilPacks(repository, 1);
+    assert.equal(ends.length, merges);
+    await ends.at(-1);
+  }
+  await maintenance.close();
+  process.off('worker', note);
 });

@@ -86,8 +86,8 @@ export function openMaintenance(options: MaintenanceOptions): Maintenance {
       state === 'busy' ? choosePacks(packs) : choosePacks(packs, LEFT_ALONE[state] + 1, QUIET_GROWTH);
     if (!names) return;
     await aids.giveUp(repository);
-    worker ??= startWorker({ givenUp }, () => {
-      worker = undefined;
+    worker ??= startWorker({ givenUp }, (ended) => {
+      if (worker === ended) worker = undefined;
     });
     const start = performance.now();
     await askWorker(worker, { folder: repository.folder, names }, repository);
@@ -106,6 +106,7 @@ export function openMaintenance(options: MaintenanceOptions): Maintenance {
     waiting.set(repository, state);
     running ??= run().finally(() => {
       running = undefined;
+      endIdleWorker();
     });
   }
 
@@ -125,6 +126,14 @@ export function openMaintenance(options: MaintenanceOptions): Maintenance {
         workLater(repository, 'resting');
     }
     if (written.size + quiet.size > 0) startTimer();
+    endIdleWorker();
+  }
+
+  /** When nobody writes any more: what the thread still holds of the last merges is tens of MiB. */
+  function endIdleWorker(): void {
+    if (running || written.size + quiet.size > 0) return;
+    void worker?.terminate();
+    worker = undefined;
   }
 
   function startTimer(): void {
@@ -155,9 +164,10 @@ export function openMaintenance(options: MaintenanceOptions): Maintenance {
 }
 
 /** The thread runs this file's neighbour, as source or as built. */
-function startWorker(workerData: MergeThreadData, ended: () => void): Worker {
+function startWorker(workerData: MergeThreadData, over: (ended: Worker) => void): Worker {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
   const worker = new Worker(new URL(`./merge-worker${ending}`, import.meta.url), { workerData });
+  const ended = () => over(worker);
   worker.on('error', ended).on('exit', ended);
   worker.unref();
   return worker;
@@ -166,7 +176,7 @@ function startWorker(workerData: MergeThreadData, ended: () => void): Worker {
 function askWorker(worker: Worker, order: MergeOrder, repository: OpenRepository): Promise<void> {
   return new Promise((resolve, reject) => {
     const onNews = (news: MergeNews) => {
-      if (news.kind === 'placed') repository.store.addPack(news.name, Buffer.from(news.index));
+      if (news.kind === 'placed') repository.store.addPack(news.name, Buffer.from(news.index.buffer));
       else if (news.kind === 'over') settle();
       else settle(new GitsteadError('internal', news.message));
     };

@@ -10,7 +10,7 @@ export type MergeThreadData = { givenUp: Int32Array };
 export type MergeOrder = { folder: string; names: string[] };
 
 export type MergeNews =
-  | { kind: 'placed'; name: string; index: Uint8Array }
+  | { kind: 'placed'; name: string; index: Uint8Array<ArrayBuffer> }
   | { kind: 'over' }
   | { kind: 'failed'; message: string };
 
@@ -18,10 +18,13 @@ const port = parentPort!;
 const { givenUp } = workerData as MergeThreadData;
 
 port.on('message', ({ folder, names }: MergeOrder) => {
-  const say = (news: MergeNews) => port.postMessage(news);
+  const say = (news: MergeNews, handedOver: ArrayBuffer[] = []) => port.postMessage(news, handedOver);
   try {
     mergePacks(folder, names, {
-      placed: (name, index) => say({ kind: 'placed', name, index: new Uint8Array(index) }),
+      placed: (name, index) => {
+        const copy = new Uint8Array(index);
+        say({ kind: 'placed', name, index: copy }, [copy.buffer]);
+      },
       isGivenUp: () => Atomics.load(givenUp, 0) !== 0,
     });
     say({ kind: 'over' });
