@@ -5,6 +5,8 @@ import { Worker } from 'node:worker_threads';
 const COPY_LOG_AFTER_ROWS = 5000;
 /** How long closing waits for a copy under way. */
 const MAX_COPY_MS = 5000;
+/** A thread that had nothing to copy for so long is ended: it takes some 15 MiB, and its start some 30 ms. */
+const END_AFTER_MS = 60_000;
 
 export interface LogCopier {
   /** so many rows were written */
@@ -12,12 +14,20 @@ export interface LogCopier {
   close(): void;
 }
 
-/** Copies the log into the file now and then, in a thread that is started when there is something to copy. */
+/** Copies the log into the file now and then, in a thread that is started when there is something to copy, and ends after a rest. */
 export function openLogCopier(file: string): LogCopier {
   /** 1 while the thread has the file open, see wal-worker.ts */
   const state = new Int32Array(new SharedArrayBuffer(4));
   let worker: Worker | undefined;
+  let timer: NodeJS.Timeout | undefined;
   let pending = 0;
+
+  function endIdle(): void {
+    if (Atomics.load(state, 0) === 1) return; // whoever has rows to note comes again
+    void worker?.terminate();
+    worker = undefined;
+  }
+
   return {
     note(rows) {
       pending += rows;
@@ -26,8 +36,11 @@ export function openLogCopier(file: string): LogCopier {
       pending = 0;
       Atomics.store(state, 0, 1);
       worker.postMessage('copy');
+      clearTimeout(timer);
+      timer = setTimeout(endIdle, END_AFTER_MS).unref();
     },
     close() {
+      clearTimeout(timer);
       // a thread ended in the middle would leave the file locked
       Atomics.wait(state, 0, 1, MAX_COPY_MS);
       void worker?.terminate();

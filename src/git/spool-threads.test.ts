@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { hashObject } from './object-id.ts';
 import { createRepository } from './repository.ts';
 import { spoolBlob } from './spool-pack.ts';
@@ -105,4 +107,23 @@ test('chunks that are given away are freed, and others are not touched', async (
   assert.deepEqual(oids, [hashObject('blob', noise), hashObject('blob', noise)]);
   assert.ok(mine.equals(noise));
   assert.equal(given.length, 0);
+});
+
+test('a thread that has nothing to do ends after a while, and the next body has another', async () => {
+  const bare = newRepository();
+  const ends: Promise<unknown>[] = [];
+  const note = (worker: Worker) => ends.push(once(worker, 'exit'));
+  process.on('worker', note);
+  const own = openSpoolThreads(1, 1);
+  for (const threads of [1, 2]) {
+    const source = async function* () {
+      yield noise;
+    };
+    const { oid } = await spoolBlob(own, bare, source(), noise.length, LIMIT);
+    assert.equal(oid, hashObject('blob', noise));
+    assert.equal(ends.length, threads);
+    await ends.at(-1);
+  }
+  await own.close();
+  process.off('worker', note);
 });

@@ -1,9 +1,11 @@
 // The few threads in which large bodies become packs, seen from the thread that reads the bodies: memory to fill, and an
-// answer at the end. Threads are started when first needed and end with the store. What they do is spool-worker.ts's.
+// answer at the end. Threads are started when needed, and end after a rest or with the store. What they do is
+// spool-worker.ts's.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { GitsteadError } from '../errors.ts';
 import type { PackedBlob } from './blob-pack.ts';
+import { freeMemory } from './free-memory.ts';
 import type { SpoolNews, SpoolOrder } from './spool-worker.ts';
 
 /** Four blocks of 65,535 bytes: what is made of them stays in a core's cache. */
@@ -11,6 +13,8 @@ const PART_BYTES = 4 * 0xffff;
 /** One is filled while the thread works on the others. */
 const PARTS = 3;
 const MAX_THREADS = 4;
+/** A thread takes some 15 MiB, and its start some 30 ms. */
+const END_AFTER_MS = 60_000;
 
 /** Where a body goes: into the file `pack`; with a size that is not known by way of the file `raw`. */
 export type SpoolPlace = { pack: string; size: number } | { pack: string; raw: string };
@@ -37,11 +41,20 @@ export interface SpoolThreads {
 }
 
 type Listener = (news: SpoolNews | { kind: 'ended'; cause: unknown }) => void;
-type Thread = { worker: Worker; listeners: Map<number, Listener> };
+type Thread = {
+  worker: Worker;
+  listeners: Map<number, Listener>;
+  /** while it has nothing to do: ends it */
+  timer: NodeJS.Timeout | undefined;
+};
 
-/** @param limit of threads: by default one fewer than there are processors, at most four */
+/**
+ * @param limit of threads: by default one fewer than there are processors, at most four
+ * @param endAfterMs a thread that had nothing to do for so long is ended
+ */
 export function openSpoolThreads(
   limit = Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)),
+  endAfterMs = END_AFTER_MS,
 ): SpoolThreads {
   const threads = new Set<Thread>();
   let bodies = 0;
@@ -56,10 +69,19 @@ export function openSpoolThreads(
     return thread;
   }
 
+  function rest(thread: Thread): void {
+    thread.timer = setTimeout(() => {
+      threads.delete(thread);
+      void thread.worker.terminate();
+    }, endAfterMs).unref();
+  }
+
   return {
     begin(place) {
       bodies++;
-      return spoolingBody(pick(), bodies, place);
+      const thread = pick();
+      clearTimeout(thread.timer);
+      return spoolingBody(thread, bodies, place, rest);
     },
     async close() {
       await Promise.all([...threads].map(({ worker }) => worker.terminate()));
@@ -80,10 +102,16 @@ function startThread(ended: () => void): Thread {
   worker.on('message', (news: SpoolNews) => listeners.get(news.body)?.(news));
   worker.on('error', over).on('exit', over);
   worker.unref();
-  return { worker, listeners };
+  return { worker, listeners, timer: undefined };
 }
 
-function spoolingBody({ worker, listeners }: Thread, body: number, place: SpoolPlace): SpoolingBody {
+function spoolingBody(
+  thread: Thread,
+  body: number,
+  place: SpoolPlace,
+  rest: (thread: Thread) => void,
+): SpoolingBody {
+  const { worker, listeners } = thread;
   const free: Buffer[] = [];
   let made = 0;
   let failure: unknown;
@@ -94,7 +122,11 @@ function spoolingBody({ worker, listeners }: Thread, body: number, place: SpoolP
 
   function over(error?: unknown): void {
     listeners.delete(body);
-    if (listeners.size === 0) worker.unref();
+    for (const part of free.splice(0)) freeMemory(part);
+    if (listeners.size === 0) {
+      worker.unref();
+      rest(thread);
+    }
     closed.resolve();
     if (error === undefined) return;
     failure = error;
