@@ -43,6 +43,17 @@ test('what is below /storage/ goes to the bare handler as it was sent, everythin
   }
 });
 
+test('the host of a target that is a whole address counts, whatever the header says', async () => {
+  const pages: Handle = (request, response) => response.end(request.headers.host);
+  const listener = await open({ pages });
+  try {
+    const answer = await ask(listener, 'GET http://example.com:81/a HTTP/1.1');
+    assert.equal(answer.split('\r\n\r\n')[1], 'example.com:81');
+  } finally {
+    await listener.close();
+  }
+});
+
 test('a path of 4,096 bytes with every byte escaped arrives', async () => {
   const listener = await open();
   try {

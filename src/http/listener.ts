@@ -57,8 +57,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   function dispatch(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     if (isClosing) response.setHeader('connection', 'close');
-    request.url = originForm(request.url ?? '/');
-    const isStorage = request.url.startsWith(STORAGE_PREFIX);
+    takeOriginForm(request);
+    const { url = '/' } = request;
+    const isStorage = url.startsWith(STORAGE_PREFIX);
     if (hasSeveralHosts(request)) {
       refuse(request, response, 400, 'the request names more than one host', isStorage ? CORS_HEADERS : []);
     } else if (isStorage) {
@@ -86,12 +87,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   return { port, close };
 }
 
-/** A request target may be a whole address (RFC 9112, section 3.2.2): what counts is the path and the query. */
-function originForm(target: string): string {
-  const whole = /^https?:\/\/[^/?#]*/i.exec(target);
-  if (!whole) return target;
-  const rest = target.slice(whole[0].length);
-  return rest.startsWith('/') ? rest : `/${rest}`;
+/** A request target may be a whole address (RFC 9112, section 3.2.2): what it says of the host counts, and the header does not. */
+function takeOriginForm(request: IncomingMessage): void {
+  const whole = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '');
+  if (!whole) return;
+  const rest = request.url!.slice(whole[0].length);
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+  request.headers.host = whole[1]!;
 }
 
 /** RFC 9112, section 3.2. Node would take the first one, and what stands before us perhaps another. */
