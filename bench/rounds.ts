@@ -16,7 +16,7 @@ import type { Measured, RowResult } from './results.ts';
 import { LARGE_FOLDER, READ_SHARE, type Row, SMALL_FOLDER } from './rows.ts';
 import { MODULES, type Side } from './sides/side.ts';
 import type { Plan } from './suite.ts';
-import { type Turn, takeTurns } from './turns.ts';
+import { COMPILE_SECONDS, type Turn, takeTurns } from './turns.ts';
 
 /** Fills a side with what its rows need: 100 documents for each user, 10,000 in one folder, whose listing is checked. */
 export async function prepare(side: Side, rows: readonly Row[]): Promise<void> {
@@ -59,6 +59,9 @@ export async function measureRows(
   return measured.map(({ result }) => result);
 }
 
+/** Those that are compared to the last tenth. */
+const IN_NODE: readonly string[] = ['gitstead', 'bare'];
+
 type Bench = { sides: readonly Side[]; generator: Generator; appender: Appender };
 
 function turnsOf(row: Row, bench: Bench): { result: RowResult; turns: Turn[] } {
@@ -84,7 +87,10 @@ function turnsOf(row: Row, bench: Bench): { result: RowResult; turns: Turn[] } {
           due = { slice, rate: (await measureLoop(side, loop, bench.generator)).value / 2 };
         return measureOpen({ ...loop, kind: 'open', rate: due.rate }, bench.generator);
       };
-      return { row: result, side: side.name, measure };
+      return {
+        ...{ row: result, side: side.name, measure },
+        ...(IN_NODE.includes(side.name) ? { firstWarmupSeconds: COMPILE_SECONDS } : {}),
+      };
     });
   if (!row.append) return { result, turns };
   const append: Turn['measure'] = (_, times) => {

@@ -12,7 +12,7 @@ import { writeTables } from './tables.ts';
 const USAGE = `npm run bench -- [options]
   --only NAME[,NAME]   suites or rows (default: all suites)
   --list               names the suites and their rows
-  --slices N           of each row with a load: its sides take turns in each (default 8)
+  --slices N           of each row with a load: its sides take turns in each (default 6)
   --seconds N          measured time of each slice (default 0.25)
   --rounds N           of each row without a load: starts, large documents (default 2)
   --quick              2 slices and 1 round: to see that all runs, not to compare
@@ -48,7 +48,7 @@ function readArguments() {
 
 function planOf({ values }: Arguments): Plan {
   const seconds = Number(values.seconds ?? 0.25);
-  const slices = Number(values.slices ?? (values.quick ? 2 : 8));
+  const slices = Number(values.slices ?? (values.quick ? 2 : 6));
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 2));
   const isCount = (count: number) => Number.isInteger(count) && count >= 1;
   if (!(seconds > 0) || !isCount(slices) || !isCount(rounds)) throw new Error(USAGE);

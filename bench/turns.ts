@@ -4,20 +4,28 @@ import { addRound, type Measured, type RowResult } from './results.ts';
 import type { Plan } from './suite.ts';
 
 /** One side of one row. */
-export type Turn = { row: RowResult; side: string; measure(slice: number, times: Times): Promise<Measured> };
+export type Turn = {
+  row: RowResult;
+  side: string;
+  /** of the first warm-up, where the server's code is not compiled yet */
+  firstWarmupSeconds?: number;
+  measure(slice: number, times: Times): Promise<Measured>;
+};
 
 /** s */
 export type Times = Pick<Plan, 'seconds' | 'warmupSeconds'>;
 
-/** Before its first slice a side runs for so long: its code is compiled then, its caches are filled. */
+/** Before its first slice a side runs for so long: its caches are filled then. */
 const FIRST_WARMUP_SECONDS = 0.25;
+/** Until V8 has compiled what a kind of request needs, it answers half as many. */
+export const COMPILE_SECONDS = 1.25;
 
 /** A side that fails is left out from then on. */
 export async function takeTurns(turns: readonly Turn[], plan: Plan): Promise<void> {
   for (let slice = 0; slice < plan.slices; slice += 1) {
-    const warmupSeconds =
-      slice === 0 ? Math.max(FIRST_WARMUP_SECONDS, plan.warmupSeconds) : plan.warmupSeconds;
-    for (const { row, side, measure } of turns) {
+    for (const { row, side, measure, firstWarmupSeconds = FIRST_WARMUP_SECONDS } of turns) {
+      const warmupSeconds =
+        slice === 0 ? Math.max(firstWarmupSeconds, plan.warmupSeconds) : plan.warmupSeconds;
       await addRound(row, side, () => measure(slice, { seconds: plan.seconds, warmupSeconds }));
     }
   }

@@ -3,7 +3,7 @@
 import { documentName } from '../documents.ts';
 import type { RowResult } from '../results.ts';
 import { type Plan, wants } from '../suite.ts';
-import { takeTurns } from '../turns.ts';
+import { COMPILE_SECONDS, takeTurns } from '../turns.ts';
 import { type GrowthServer, type Loop, measureLoop, tagOf } from './growth-server.ts';
 import { untilIdle } from './waiting.ts';
 
@@ -27,6 +27,7 @@ export type Load = Pick<Loop, 'method' | 'documents'> & {
 const READ_SHARE = 0.4;
 /** and of its warm-up: no server is held still here */
 const WARMUP_SHARE = 0.5;
+const GROUP_WARMUP_SECONDS = COMPILE_SECONDS / WARMUP_SHARE;
 
 /** Measures the rows that are wanted, of groups whose rows take turns. */
 export async function measureGroups(
@@ -38,12 +39,18 @@ export async function measureGroups(
   for (const group of groups) {
     const turns = group
       .filter(({ id }) => wants(plan, id))
-      .map(({ id, title, load }) => {
+      .map(({ id, title, load }, at) => {
         const row: RowResult = { id, title, unit: '/s', better: 'more', cells: {} };
         const tags = new Map<string, string>();
         const measure = (slice: number, times: Pick<Plan, 'seconds' | 'warmupSeconds'>) =>
           measureLoad(server, load(server, slice), times, tags);
-        return { row, side: SIDE, measure };
+        // it is one server that all of them ask
+        return {
+          row,
+          side: SIDE,
+          measure,
+          ...(at === 0 ? { firstWarmupSeconds: GROUP_WARMUP_SECONDS } : {}),
+        };
       });
     await takeTurns(turns, plan);
     results.push(...turns.map(({ row }) => row));
