@@ -90,7 +90,7 @@ export const SETTINGS = {
   memoryBudget: {
     type: size,
     default: '256MiB',
-    help: 'memory for all that is kept at hand and for writes on their way, 16MiB or more; the program itself needs some 100 MiB beside it',
+    help: 'memory for all that is kept at hand and for writes on their way, 16MiB or more; the program itself needs some 100 MiB beside it at rest, and some 250 MiB under load',
   },
   metrics: {
     type: oneOf('local', 'token', 'off'),
