@@ -90,7 +90,7 @@ export const SETTINGS = {
   memoryBudget: {
     type: size,
     default: '256MiB',
-    help: 'memory for all that is kept at hand and for writes on their way, 16MiB or more; the program itself needs some 100 MiB beside it at rest, and some 250 MiB under load',
+    help: 'memory for what is kept at hand and for writes on their way, 16MiB or more; the process takes 100 MiB beside it, under load some 250',
   },
   metrics: {
     type: oneOf('local', 'token', 'off'),
