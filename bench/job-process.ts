@@ -62,7 +62,8 @@ function start(program: string, args: readonly string[]) {
   createInterface({ input: child.stdout }).on('line', (line) => settle?.resolve(line));
   ended.then(() => {
     isOver = true;
-    settle?.reject(new Error(failureOf(complaint) || `the process ended with ${child.exitCode}`));
+    const end = child.signalCode ? `was ended by ${child.signalCode}` : `ended with ${child.exitCode}`;
+    settle?.reject(new Error(`the process ${end}: ${failureOf(complaint)}`));
   });
   release();
   return {

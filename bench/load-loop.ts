@@ -7,7 +7,7 @@ import { type SliceClock, startSliceClock } from './slice-clock.ts';
 
 const MAX_ERRORS = 1_000;
 /** After the slice, what is still under way gets this long; then its connection is closed. */
-const LEFTOVER_MS = 1_000;
+const LEFTOVER_MS = 400;
 
 type Slice = { job: LoopJob; clock: SliceClock; from: number; tally: Tally };
 
@@ -17,7 +17,7 @@ export async function closedLoop(job: LoopJob): Promise<LoadResult> {
   const slice: Slice = { job, clock: startSliceClock(from, job.seconds), from, tally: emptyTally() };
   const { clock, tally } = slice;
   let processor = process.cpuUsage();
-  const wait = from - performance.now();
+  const wait = Math.max(0, from - performance.now());
   const warm = setTimeout(() => {
     processor = process.cpuUsage();
   }, wait);

@@ -45,7 +45,7 @@ const SUBJECTS: readonly Subject[] = [
   {
     name: 'history',
     title: 'by the length of the history',
-    xTitle: 'commits before (folder of 10; 1 writer, 8 readers)',
+    xTitle: 'commits before (folder of 100; 1 writer, 8 readers)',
     scale: 'logarithmic',
     lines: [
       ['PUT', 'growth-history-put-'],

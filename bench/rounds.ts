@@ -13,10 +13,10 @@ import {
 import { readProcessorMs } from './machine.ts';
 import { pause, resume } from './processes.ts';
 import type { Measured, RowResult } from './results.ts';
-import { LARGE_FOLDER, READ_SHARE, type Row, SMALL_FOLDER } from './rows.ts';
+import { LARGE_FOLDER, type Row, SMALL_FOLDER } from './rows.ts';
 import { MODULES, type Side } from './sides/side.ts';
 import type { Plan } from './suite.ts';
-import { COMPILE_SECONDS, type Turn, takeTurns } from './turns.ts';
+import { COMPILE_SECONDS, planOfReads, type Turn, takeTurns } from './turns.ts';
 
 /** Fills a side with what its rows need: 100 documents for each user, 10,000 in one folder, whose listing is checked. */
 export async function prepare(side: Side, rows: readonly Row[]): Promise<void> {
@@ -51,7 +51,7 @@ export async function measureRows(
   const measured = rows.map((row) => turnsOf(row, { sides, generator, appender }));
   await takeTurns(
     measured.flatMap(({ turns }) => turns),
-    plan,
+    rows.every(({ reads }) => reads) ? planOfReads(plan) : plan,
   );
   for (const side of sides) resume(side.process);
   await generator.close();
@@ -80,8 +80,7 @@ function turnsOf(row: Row, bench: Bench): { result: RowResult; turns: Turn[] } {
       const measure: Turn['measure'] = async (slice, times) => {
         holdAllBut(side, bench.sides);
         job ??= { kind: 'loop', ...(await row.job(side)), ...times };
-        const seconds = job.method === 'GET' ? times.seconds * READ_SHARE : times.seconds;
-        const loop: LoopJob = { ...job, ...times, seconds };
+        const loop: LoopJob = { ...job, ...times };
         if (!row.open) return measureLoop(side, loop, bench.generator);
         if (due.slice !== slice)
           due = { slice, rate: (await measureLoop(side, loop, bench.generator)).value / 2 };

@@ -7,9 +7,6 @@ import { MODULES, type Side, type SideName, WRITERS } from './sides/side.ts';
 export const SMALL_FOLDER = 100;
 export const LARGE_FOLDER = 10_000;
 const READERS = 8;
-/** Of a slice's seconds: a short one holds enough reads, and they leave nothing to be done later. */
-export const READ_SHARE = 0.6;
-
 type Job = Omit<LoopJob, 'kind' | 'warmupSeconds' | 'seconds'>;
 
 export type Row = {
@@ -25,6 +22,8 @@ export type Row = {
   open?: boolean;
   /** Rows next to each other with the same word are compared with each other, and take turns. */
   beside?: string;
+  /** GETs: in more and shorter slices, see turns.ts */
+  reads?: true;
   /** users whose small folder it writes; 1 if absent */
   users?: number;
   /** needs the folder of 10,000 */
@@ -98,12 +97,14 @@ export const ROWS: readonly Row[] = [
     id: 'http-get',
     title: 'GET 200 B, 8 connections',
     sides: ['gitstead', 'armadietto', 'bare', 'nginx'],
+    reads: true,
     job: async (side) => reads(side, side.target(0, MODULES.small), SMALL_FOLDER),
   },
   {
     id: 'http-get-304',
     title: '304 on a document',
     sides: ['gitstead', 'bare'],
+    reads: true,
     job: async (side) => {
       const { folder, authorization } = side.target(0, MODULES.small);
       return unchanged(side, { folder: `${folder}doc-000000.json`, authorization });
@@ -113,6 +114,7 @@ export const ROWS: readonly Row[] = [
     id: 'http-list-100',
     title: 'listing of 100, 8 connections',
     sides: ['gitstead', 'bare', 'nginx'],
+    reads: true,
     job: async (side) => reads(side, side.target(0, MODULES.small), 0),
   },
   {
@@ -120,6 +122,7 @@ export const ROWS: readonly Row[] = [
     title: 'listing of 10,000, 8 connections',
     sides: ['gitstead', 'armadietto', 'bare'],
     largeFolder: true,
+    reads: true,
     job: async (side) => reads(side, side.target(0, MODULES.folder), 0),
   },
   {
@@ -127,6 +130,7 @@ export const ROWS: readonly Row[] = [
     title: '304 on that listing',
     sides: ['gitstead', 'bare'],
     largeFolder: true,
+    reads: true,
     job: async (side) => unchanged(side, side.target(0, MODULES.folder)),
   },
   {
@@ -141,6 +145,7 @@ export const ROWS: readonly Row[] = [
     title: 'GET at half of its rate, 32 connections: p99 from the due time',
     sides: ['gitstead', 'bare'],
     open: true,
+    reads: true,
     job: async (side) => reads(side, side.target(0, MODULES.small), SMALL_FOLDER, WRITERS),
   },
 ];

@@ -1,7 +1,7 @@
-// When a slice of a closed loop begins and ends, and which answers are within it. A slice ends at its time; with fewer than 20
+// When a slice of a closed loop begins and ends, and which answers are within it. A slice ends at its time; with fewer than 12
 // answers by then it goes on until it has them, at most four times as long, so that a side that is slow has a figure too. Pure.
 
-const LEAST_ANSWERS = 20;
+const LEAST_ANSWERS = 12;
 const MOST_TIMES = 4;
 /** An answer is waited for so long, whatever the slice's time is. */
 const LEAST_WAIT_MS = 5_000;

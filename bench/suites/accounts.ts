@@ -64,6 +64,7 @@ export const accountsSuite: Suite = {
     const folder = temporaryFolder('accounts');
     const rows = emptyRows();
     const tokens = await makeAccountsFolder(join(folder, 'data'), ACCOUNTS);
+    console.error('accounts: ready');
     for (let round = 1; round < plan.rounds; round += 1) await addStart(rows, folder);
     await addStart(rows, folder, async (server) => {
       await addMemory(rows, server);
@@ -72,6 +73,7 @@ export const accountsSuite: Suite = {
       await addRound(rows.files, SIDE, async () => ({ value: await touchMany(server, load) }));
       await load.close();
     });
+    console.error('accounts: measured');
     await removeLargeFolder(folder);
     return Object.values(rows);
   },

@@ -14,7 +14,7 @@ import { buildGitstead } from '../sides/gitstead.ts';
 import { quantile } from '../statistics.ts';
 import type { Plan, Suite } from '../suite.ts';
 import type { CheckpointTimes } from './background-checkpoints.ts';
-import { makeHistory, makeModules } from './growth-repository.ts';
+import { MANY_WRITERS, makeHistory, makeModules } from './growth-repository.ts';
 import { type GrowthServer, openGrowthServer } from './growth-server.ts';
 import { untilIdle } from './waiting.ts';
 
@@ -41,7 +41,7 @@ const HISTORY = 20_000;
 const WRITERS = 8;
 const READERS = 4;
 /** Of the plan's: merges come a few times in a second, and a round is to hold some, and times without. */
-const ROUNDS_SHARE = 0.5;
+const ROUNDS_SHARE = 0.6;
 const TIMES_SECONDS = 12;
 const CHECKPOINTS_TIMES_SECONDS = 3;
 const LOOK_MS = 8;
@@ -61,7 +61,7 @@ export const backgroundSuite: Suite = {
     await buildGitstead();
     const server = await openGrowthServer('background');
     await makeModules(server, [MODULE], DOCUMENTS);
-    await makeHistory(server, MODULE, DOCUMENTS, HISTORY);
+    await makeHistory(server, MODULE, DOCUMENTS, HISTORY, MANY_WRITERS);
     await untilIdle(server);
     const rows = [row('background-put', `PUT, ${WRITERS} writers`), row('background-get', 'GET beside them')];
     const clients: Clients = openJobProcess(join(import.meta.dirname, 'background-load.ts'));

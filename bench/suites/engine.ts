@@ -4,8 +4,7 @@ import { STREAM, WORKLOADS } from '../engine-workloads.ts';
 import { atLeast, type Goal } from '../goals.ts';
 import { type Suite, wants } from '../suite.ts';
 
-/** Of the plan's: fewer and longer slices, as each of fast-import's ends with a pack, its index and a sync. */
-const SLICES_SHARE = 0.6;
+/** Of the plan's: longer slices, as each of fast-import's ends with a pack, its index and a sync. */
 const SECONDS_SHARE = 1.6;
 
 export const engineSuite: Suite = {
@@ -15,8 +14,7 @@ export const engineSuite: Suite = {
   rows: WORKLOADS.map(({ id }) => `engine-${id}`),
   run: (plan) => {
     const workloads = WORKLOADS.filter(({ id }) => wants(plan, `engine-${id}`));
-    const slices = Math.ceil(plan.slices * SLICES_SHARE);
-    return measureEngine(workloads, { ...plan, slices, seconds: plan.seconds * SECONDS_SHARE });
+    return measureEngine(workloads, { ...plan, seconds: plan.seconds * SECONDS_SHARE });
   },
 };
 

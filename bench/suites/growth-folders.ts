@@ -4,7 +4,7 @@ import { documentName } from '../documents.ts';
 import type { RowResult } from '../results.ts';
 import type { Plan } from '../suite.ts';
 import { layDown, makeModules } from './growth-repository.ts';
-import { type GrowthRow, measureGroups } from './growth-rows.ts';
+import { type GrowthGroup, type GrowthRow, measureGroups } from './growth-rows.ts';
 import type { GrowthServer } from './growth-server.ts';
 import { untilAnswers } from './waiting.ts';
 
@@ -19,8 +19,7 @@ const CONNECTIONS_SHARE = 0.5;
 const words = (size: number) => `folder of ${size.toLocaleString('en-US')}`;
 const moduleOf = (size: number) => `size-${size}`;
 
-/** Groups of rows that take turns. */
-const BY_SIZE: readonly GrowthRow[][] = [
+const BY_SIZE: readonly GrowthGroup[] = [
   [
     ...SIZES.map((size) => readRow(`growth-get-${size}`, `GET 200 B, ${words(size)}`, size, ASKED_FOR)),
     ...SIZES.filter((size) => size > 100).map((size) =>
@@ -29,20 +28,22 @@ const BY_SIZE: readonly GrowthRow[][] = [
   ],
   SIZES.map((size) => unchangedRow(`growth-304-${size}`, `304 of a document, ${words(size)}`, size, 1)),
   SIZES.map((size) => unchangedRow(`growth-304-folder-${size}`, `304 of a folder, ${words(size)}`, size, 0)),
-];
-const BY_CONNECTIONS: readonly GrowthRow[][] = (['GET', 'PUT'] as const).map((method) =>
-  CONNECTIONS.map((count) => connectionsRow(method, count)),
-);
-const WRITES: readonly GrowthRow[][] = [
-  SIZES.map((size) => ({
+].map((rows) => ({ reads: true, rows }));
+const BY_CONNECTIONS: readonly GrowthGroup[] = (['GET', 'PUT'] as const).map((method) => ({
+  reads: method === 'GET',
+  rows: CONNECTIONS.map((count) => connectionsRow(method, count)),
+}));
+const WRITES: GrowthGroup = {
+  reads: false,
+  rows: SIZES.map((size) => ({
     id: `growth-put-${size}`,
     title: `PUT 200 B, 1 writer, ${words(size)}`,
     load: () => ({ method: 'PUT', module: moduleOf(size), documents: size, connections: 1 }),
   })),
-];
+};
 
 export const folderRowIds = (): string[] =>
-  [...BY_SIZE, ...BY_CONNECTIONS, ...WRITES].flat().map(({ id }) => id);
+  [...BY_SIZE, ...BY_CONNECTIONS, WRITES].flatMap(({ rows }) => rows.map(({ id }) => id));
 
 function readRow(id: string, title: string, size: number, documents: number): GrowthRow {
   return {
@@ -83,6 +84,6 @@ export async function measureFolders(server: GrowthServer, plan: Plan): Promise<
   return [
     ...(await measureGroups(server, plan, BY_SIZE)),
     ...(await measureGroups(server, fewer, BY_CONNECTIONS)),
-    ...(await measureGroups(server, plan, WRITES)),
+    ...(await measureGroups(server, plan, [WRITES])),
   ];
 }

@@ -3,7 +3,7 @@
 import { documentName } from '../documents.ts';
 import type { RowResult } from '../results.ts';
 import { type Plan, wants } from '../suite.ts';
-import { COMPILE_SECONDS, takeTurns } from '../turns.ts';
+import { COMPILE_SECONDS, planOfReads, type Times, takeTurns } from '../turns.ts';
 import { type GrowthServer, type Loop, measureLoop, tagOf } from './growth-server.ts';
 import { untilIdle } from './waiting.ts';
 
@@ -16,6 +16,9 @@ export type GrowthRow = {
   load(server: GrowthServer, slice: number): Load;
 };
 
+/** Rows that take turns. */
+export type GrowthGroup = { reads: boolean; rows: readonly GrowthRow[] };
+
 export type Load = Pick<Loop, 'method' | 'documents'> & {
   module: string;
   connections: number;
@@ -23,37 +26,32 @@ export type Load = Pick<Loop, 'method' | 'documents'> & {
   unchanged?: boolean;
 };
 
-/** Of the plan's seconds: a short slice holds enough requests that change nothing, and there are many rows. */
-const READ_SHARE = 0.4;
-/** and of its warm-up: no server is held still here */
-const WARMUP_SHARE = 0.5;
-const GROUP_WARMUP_SECONDS = COMPILE_SECONDS / WARMUP_SHARE;
-
 /** Measures the rows that are wanted, of groups whose rows take turns. */
 export async function measureGroups(
   server: GrowthServer,
   plan: Plan,
-  groups: readonly (readonly GrowthRow[])[],
+  groups: readonly GrowthGroup[],
 ): Promise<RowResult[]> {
   const results: RowResult[] = [];
-  for (const group of groups) {
-    const turns = group
+  for (const { reads, rows } of groups) {
+    const turns = rows
       .filter(({ id }) => wants(plan, id))
       .map(({ id, title, load }, at) => {
         const row: RowResult = { id, title, unit: '/s', better: 'more', cells: {} };
         const tags = new Map<string, string>();
-        const measure = (slice: number, times: Pick<Plan, 'seconds' | 'warmupSeconds'>) =>
+        const measure = (slice: number, times: Times) =>
           measureLoad(server, load(server, slice), times, tags);
         // it is one server that all of them ask
         return {
           row,
           side: SIDE,
           measure,
-          ...(at === 0 ? { firstWarmupSeconds: GROUP_WARMUP_SECONDS } : {}),
+          ...(at === 0 ? { firstWarmupSeconds: COMPILE_SECONDS } : {}),
         };
       });
-    await takeTurns(turns, plan);
+    await takeTurns(turns, reads ? planOfReads(plan) : plan);
     results.push(...turns.map(({ row }) => row));
+    if (turns[0]) console.error(`measured: ${turns[0].row.title}, and ${turns.length - 1} beside it`);
   }
   return results;
 }
@@ -62,18 +60,14 @@ export async function measureGroups(
 async function measureLoad(
   server: GrowthServer,
   { method, documents, module, connections, unchanged = false }: Load,
-  { seconds, warmupSeconds }: Pick<Plan, 'seconds' | 'warmupSeconds'>,
+  times: Times,
   tags: Map<string, string>,
 ) {
   const targets = Array.from({ length: connections }, () => server.target(module));
-  const loop = { method, documents, targets, warmupSeconds: warmupSeconds * WARMUP_SHARE };
-  if (method === 'PUT') {
-    await untilIdle(server);
-    return measureLoop(server, { ...loop, seconds });
-  }
-  const short = { ...loop, seconds: seconds * READ_SHARE };
-  if (!unchanged) return measureLoop(server, short);
+  const loop = { method, documents, targets, ...times };
+  if (method === 'PUT') await untilIdle(server);
+  if (!unchanged) return measureLoop(server, loop);
   const ifNoneMatch = tags.get(module) ?? (await tagOf(server, module, documents > 0 ? documentName(0) : ''));
   tags.set(module, ifNoneMatch);
-  return measureLoop(server, { ...short, ifNoneMatch });
+  return measureLoop(server, { ...loop, ifNoneMatch });
 }

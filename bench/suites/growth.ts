@@ -4,7 +4,7 @@ import type { Goal, Rows } from '../goals.ts';
 import { removeFolder } from '../processes.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import { median } from '../statistics.ts';
-import type { Suite } from '../suite.ts';
+import { type Suite, wants } from '../suite.ts';
 import { folderRowIds, layFoldersDown, measureFolders } from './growth-folders.ts';
 import { historyRowIds, measureHistories } from './growth-history.ts';
 import { SIDE } from './growth-rows.ts';
@@ -19,8 +19,12 @@ export const growthSuite: Suite = {
     await buildGitstead();
     const server = await openGrowthServer('growth');
     const histories = await measureHistories(server, plan);
-    await layFoldersDown(server);
-    const folders = await measureFolders(server, plan);
+    const wantsFolders = folderRowIds().some((id) => wants(plan, id));
+    if (wantsFolders) {
+      await layFoldersDown(server);
+      console.error('folders: ready');
+    }
+    const folders = wantsFolders ? await measureFolders(server, plan) : [];
     await server.stop();
     await server.generator.close();
     removeFolder(server.folder);

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { documentName } from '../documents.ts';
 import { removeFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
-import { layDown, makeHistory, makeModules } from './growth-repository.ts';
+import { layDown, makeModules } from './growth-repository.ts';
 import { type GrowthServer, openGrowthServer } from './growth-server.ts';
+import { LONG_DOCUMENTS, makeLongHistory } from './long-history.ts';
 import { untilAnswers } from './waiting.ts';
 
 const MODULES = ['books', 'notes', 'photos', 'tasks', 'trips'];
@@ -16,8 +17,6 @@ const DOCUMENTS_EACH = 5000;
 export const LAID_DOCUMENTS = MODULES.length * FOLDERS.length * DOCUMENTS_EACH;
 
 const HISTORY = 'history';
-const HISTORY_DOCUMENTS = 100;
-export const HISTORY_COMMITS = 100_000;
 
 const row = (id: string, title: string): RowResult => ({
   ...{ id, title, unit: 'ms', better: 'less', cells: {} },
@@ -38,10 +37,8 @@ export async function measureIndex(rounds: number): Promise<RowResult[]> {
 
   const history = row('startup-history', 'spawn to the listing, 100,000 commits');
   const long = await openGrowthServer('startup-history');
-  await makeModules(long, [HISTORY], HISTORY_DOCUMENTS);
-  // the last document is not written again: only the history's beginning tells its date
-  await makeHistory(long, HISTORY, HISTORY_DOCUMENTS - 1, HISTORY_COMMITS);
-  await measureStarts(long, history, rounds, () => untilListed(long, [HISTORY], HISTORY_DOCUMENTS));
+  await makeLongHistory(long, HISTORY);
+  await measureStarts(long, history, rounds, () => untilListed(long, [HISTORY], LONG_DOCUMENTS));
   return [documents, history];
 }
 
