@@ -19,9 +19,13 @@ export function freeMemory(bytes: NodeJS.ArrayBufferView): void {
  * The same bytes, in memory that holds nothing else: for what is kept. Node cuts small buffers (from `Buffer.from`,
  * `allocUnsafe`, `concat`, `readFileSync`) out of pieces of 64 KiB, and one that is kept keeps the whole piece.
  */
-export function inOwnMemory(bytes: Buffer): Buffer {
-  if (bytes.buffer.byteLength === bytes.length) return bytes;
+export function inOwnMemory(bytes: Buffer): Buffer<ArrayBuffer> {
+  if (hasAll(bytes)) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
+}
+
+function hasAll(bytes: Buffer): bytes is Buffer<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.length;
 }

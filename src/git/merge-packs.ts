@@ -45,7 +45,7 @@ const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
 
 export type MergeOptions = {
-  /** called when the new pack stands and the old ones still do: from now on reads can go there */
+  /** called when the new pack stands and the old ones still do: from now on reads can go there; the index is given away */
   placed?: (name: string, index: Buffer) => void;
   /** asked now and then: true gives up, as long as nothing is placed */
   isGivenUp?: () => boolean;

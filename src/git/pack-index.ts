@@ -10,6 +10,7 @@
 //   checksum of the pack, 20 bytes | SHA-1 of all before, 20 bytes           (all numbers big-endian)
 import { hash } from 'node:crypto';
 import { GitsteadError } from '../errors.ts';
+import { freeMemory } from './free-memory.ts';
 import { orderByKey } from './key-order.ts';
 import { OID_BYTES, type Oid, writeOid } from './object-id.ts';
 
@@ -79,6 +80,7 @@ export function encodeIndexOfIds(
     index.writeBigUInt64BE(BigInt(offset), farAt);
     farAt += FAR_BYTES;
   }
+  freeMemory(order);
   let total = 0;
   for (let byte = 0; byte < 256; byte++) {
     total += withFirstByte[byte]!;

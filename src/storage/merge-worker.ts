@@ -2,6 +2,7 @@
 // when the merge is over. Merging is all reading, comparing and copying; on the main thread it cost a third of the writes.
 import { parentPort, workerData } from 'node:worker_threads';
 import { asGitsteadError } from '../errors.ts';
+import { inOwnMemory } from '../git/free-memory.ts';
 import { mergePacks } from '../git/merge-packs.ts';
 
 /** What the thread is started with: a number that becomes 1 when the merge under way is to be given up. */
@@ -10,7 +11,7 @@ export type MergeThreadData = { givenUp: Int32Array };
 export type MergeOrder = { folder: string; names: string[] };
 
 export type MergeNews =
-  | { kind: 'placed'; name: string; index: Uint8Array<ArrayBuffer> }
+  | { kind: 'placed'; name: string; index: ArrayBuffer }
   | { kind: 'over' }
   | { kind: 'failed'; message: string };
 
@@ -22,8 +23,8 @@ port.on('message', ({ folder, names }: MergeOrder) => {
   try {
     mergePacks(folder, names, {
       placed: (name, index) => {
-        const copy = new Uint8Array(index);
-        say({ kind: 'placed', name, index: copy }, [copy.buffer]);
+        const { buffer } = inOwnMemory(index);
+        say({ kind: 'placed', name, index: buffer }, [buffer]);
       },
       isGivenUp: () => Atomics.load(givenUp, 0) !== 0,
     });
