@@ -134,6 +134,11 @@ export class EditableTree {
     return this.#length;
   }
 
+  /** bytes of memory that it takes: there is room to grow in it */
+  get capacity(): number {
+    return this.#bytes.length + this.#offsets.byteLength;
+  }
+
   /** The entry of this name, whether it is a document or a folder. */
   find(name: string): TreeEntry | undefined {
     const index = this.#indexOf(name);

@@ -122,7 +122,7 @@ const FOLDER_BYTES = 2048;
 
 /** About the memory that the folder and those loaded below it take, in bytes; counting ends above `limit`. */
 export function loadedBytes(folder: Folder, limit: number): number {
-  let bytes = FOLDER_BYTES + folder.tree.length + folder.types.file.length;
+  let bytes = FOLDER_BYTES + folder.tree.capacity + folder.types.file.length;
   for (const child of folder.children.values()) {
     if (bytes > limit) break;
     bytes += loadedBytes(child, limit - bytes);

@@ -14,9 +14,10 @@ export interface TreeBudget {
 }
 
 export function openTreeBudget(budgetBytes: number): TreeBudget {
-  const kept = new LRUCache<OpenRepository, true>({
+  /** with its size as the value: the cache counts a key anew only when its value is another one */
+  const kept = new LRUCache<OpenRepository, number>({
     maxSize: budgetBytes,
-    sizeCalculation: (_, { root }) => loadedBytes(root!, budgetBytes),
+    sizeCalculation: (bytes) => bytes,
     dispose: (_, repository, reason) => {
       // one whose turn is under way is counted again after it
       if (reason !== 'set' && !repository.running) repository.root = undefined;
@@ -24,9 +25,9 @@ export function openTreeBudget(budgetBytes: number): TreeBudget {
   });
   return {
     keep(repository) {
-      if (repository.root && loadedBytes(repository.root, budgetBytes) > budgetBytes / 2)
-        repository.root = undefined;
-      if (repository.root) kept.set(repository, true);
+      const bytes = repository.root ? loadedBytes(repository.root, budgetBytes) : 0;
+      if (bytes > budgetBytes / 2) repository.root = undefined;
+      if (repository.root) kept.set(repository, bytes);
       else kept.delete(repository);
     },
     forget(repository) {
