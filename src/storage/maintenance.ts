@@ -176,7 +176,7 @@ function startWorker(workerData: MergeThreadData, over: (ended: Worker) => void)
 function askWorker(worker: Worker, order: MergeOrder, repository: OpenRepository): Promise<void> {
   return new Promise((resolve, reject) => {
     const onNews = (news: MergeNews) => {
-      if (news.kind === 'placed') repository.store.addPack(news.name, Buffer.from(news.index));
+      if (news.kind === 'placed') repository.store.addPack(news.name, Buffer.from(news.index.buffer));
       else if (news.kind === 'over') settle();
       else settle(new GitsteadError('internal', news.message));
     };

@@ -2,7 +2,7 @@
 // when the merge is over. Merging is all reading, comparing and copying; on the main thread it cost a third of the writes.
 import { parentPort, workerData } from 'node:worker_threads';
 import { asGitsteadError } from '../errors.ts';
-import { inOwnMemory } from '../git/free-memory.ts';
+import { freeMemory, inOwnMemory } from '../git/free-memory.ts';
 import { mergePacks } from '../git/merge-packs.ts';
 
 /** What the thread is started with: a number that becomes 1 when the merge under way is to be given up. */
@@ -11,7 +11,7 @@ export type MergeThreadData = { givenUp: Int32Array };
 export type MergeOrder = { folder: string; names: string[] };
 
 export type MergeNews =
-  | { kind: 'placed'; name: string; index: ArrayBuffer }
+  | { kind: 'placed'; name: string; index: Uint8Array<ArrayBuffer> }
   | { kind: 'over' }
   | { kind: 'failed'; message: string };
 
@@ -19,12 +19,14 @@ const port = parentPort!;
 const { givenUp } = workerData as MergeThreadData;
 
 port.on('message', ({ folder, names }: MergeOrder) => {
-  const say = (news: MergeNews, handedOver: ArrayBuffer[] = []) => port.postMessage(news, handedOver);
+  const say = (news: MergeNews) => port.postMessage(news);
   try {
     mergePacks(folder, names, {
       placed: (name, index) => {
-        const { buffer } = inOwnMemory(index);
-        say({ kind: 'placed', name, index: buffer }, [buffer]);
+        const own = inOwnMemory(index);
+        // copied, not handed over: what the main thread keeps must not lie between what merges use for a moment
+        say({ kind: 'placed', name, index: own });
+        freeMemory(own);
       },
       isGivenUp: () => Atomics.load(givenUp, 0) !== 0,
     });
