@@ -52,7 +52,7 @@ export async function openMemoryServer(options: MemoryServerOptions = {}): Promi
     now,
     limits: { ...limits, documentBytes },
   });
-  const server = createServer({ maxHeaderSize, requestTimeout: 0 }, handle);
+  const server = createServer({ maxHeaderSize, requestTimeout: 0, optimizeEmptyRequests: true }, handle);
   server.on('checkContinue', handle);
   server.on('checkExpectation', answerExpectation);
   server.on('clientError', answerParserError);

@@ -5,7 +5,9 @@ import { hash } from 'node:crypto';
 /** Gives `size` random bytes; `crypto.randomBytes` outside of tests. */
 export type RandomBytes = (size: number) => Buffer;
 
-const SECRET = /^[A-Za-z0-9_-]{43}$/;
+/** Characters of a secret. */
+export const SECRET_LENGTH = 43;
+const SECRET = new RegExp(`^[A-Za-z0-9_-]{${SECRET_LENGTH}}$`);
 
 export function makeSecret(randomBytes: RandomBytes): string {
   return randomBytes(32).toString('base64url');

@@ -13,11 +13,8 @@ test('times of last use are all kept, though they are written in parts', async (
   const insert = database.prepare('INSERT INTO grants VALUES (?, NULL)');
   for (const id of [...ids, 'never used']) insert.run(id);
   let time = 1_893_456_000_000;
-  const lastUsed = openLastUsed(
-    new Kysely<AccountsTables>({ dialect: sqliteDialect(database) }),
-    () => time++,
-  );
-  for (const id of ids) lastUsed.note(id);
+  const lastUsed = openLastUsed(new Kysely<AccountsTables>({ dialect: sqliteDialect(database) }));
+  for (const id of ids) lastUsed.note(id, time++);
   const noted = ids.map((id) => ({ id, time: lastUsed.pending(id) }));
   await lastUsed.close();
   const kept = database
@@ -33,8 +30,8 @@ test('times of last use are all kept, though they are written in parts', async (
 
 test('times that cannot be written now wait for the next time', async () => {
   const database = new DatabaseSync(':memory:');
-  const lastUsed = openLastUsed(new Kysely<AccountsTables>({ dialect: sqliteDialect(database) }), () => 7);
-  lastUsed.note('a');
+  const lastUsed = openLastUsed(new Kysely<AccountsTables>({ dialect: sqliteDialect(database) }));
+  lastUsed.note('a', 7);
   await lastUsed.close();
   assert.equal(lastUsed.pending('a'), 7);
   database.exec(

@@ -42,7 +42,8 @@ type GrantRow = {
 };
 
 export type Checker = {
-  check(token: string): TokenGrant | undefined;
+  /** @param time Unix milliseconds */
+  check(token: string, time: number): TokenGrant | undefined;
   forget(): void;
   /** of what is known of tokens */
   measures(): CacheMeasures;
@@ -52,7 +53,7 @@ export type Checker = {
  * @param reader a connection of its own: its PRAGMA data_version moves with every commit by any other connection
  * @param limitBytes memory for what is known of tokens; a quarter of it for those that are none
  */
-export function openChecker(reader: DatabaseSync, now: () => number, limitBytes: number): Checker {
+export function openChecker(reader: DatabaseSync, limitBytes: number): Checker {
   const find = reader.prepare(
     `SELECT grants.id, grants.user, grants.app, grants.scopes, tokens.expires_at, users.quota_bytes
      FROM tokens JOIN grants ON grants.id = tokens.grant_id JOIN users ON users.name = grants.user
@@ -124,8 +125,7 @@ export function openChecker(reader: DatabaseSync, now: () => number, limitBytes:
 
   return {
     forget,
-    check(token) {
-      const time = now();
+    check(token, time) {
       forgetWhatOthersChanged(time);
       asked++;
       const grant = known.get(token) ?? lookUp(token);
@@ -145,10 +145,12 @@ function bytesOf({ scopes }: TokenGrant): number {
 }
 
 /** Times of last use: kept in memory, written together once a minute, and only for grants that were used. */
-export function openLastUsed(
-  db: Kysely<AccountsTables>,
-  now: () => number,
-): { note(id: string): void; pending(id: string): number | undefined; close(): Promise<void> } {
+export function openLastUsed(db: Kysely<AccountsTables>): {
+  /** @param time Unix milliseconds */
+  note(id: string, time: number): void;
+  pending(id: string): number | undefined;
+  close(): Promise<void>;
+} {
   let pending = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
@@ -171,8 +173,8 @@ export function openLastUsed(
   }
 
   return {
-    note(id) {
-      pending.set(id, now());
+    note(id, time) {
+      pending.set(id, time);
       timer ??= setTimeout(() => {
         timer = undefined;
         writing = write();

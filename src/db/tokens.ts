@@ -43,8 +43,8 @@ export function openTokens(
   randomBytes: RandomBytes,
   cacheBytes = DEFAULT_CACHE_BYTES,
 ): TokenStore {
-  const lastUsed = openLastUsed(db, now);
-  const checker = openChecker(reader, now, cacheBytes);
+  const lastUsed = openLastUsed(db);
+  const checker = openChecker(reader, cacheBytes);
   return {
     async create(grant, expiresAt) {
       const time = now();
@@ -59,8 +59,9 @@ export function openTokens(
     },
 
     check(token) {
-      const grant = checker.check(token);
-      if (grant) lastUsed.note(grant.id);
+      const time = now();
+      const grant = checker.check(token, time);
+      if (grant) lastUsed.note(grant.id, time);
       return grant;
     },
 

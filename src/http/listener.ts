@@ -47,6 +47,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: 0, // uploads may take hours; the storage's handler judges silence, and pages have `pageBodyMs`
       keepAliveTimeout: KEEP_ALIVE_MS,
+      // a request without a body comes to its end at once: no stream is set going to say that there is nothing (Node 24)
+      optimizeEmptyRequests: true,
     },
     (request, response) => dispatch(request, response, false),
   );
@@ -89,6 +91,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
 /** A request target may be a whole address (RFC 9112, section 3.2.2): what it says of the host counts, and the header does not. */
 function takeOriginForm(request: IncomingMessage): void {
+  if (request.url?.startsWith('/')) return;
   const whole = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '');
   if (!whole) return;
   const rest = request.url!.slice(whole[0].length);

@@ -1,6 +1,7 @@
 // Who may do what (draft, section 9): the bearer token of a request, and whether its scopes cover path and method.
 // A token in the query is taken only where the settings say so, and for reading (RFC 6750, section 2.3; threat 4).
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SECRET_LENGTH } from '../db/secrets.ts';
 import type { TokenGrant } from '../db/tokens.ts';
 import { GitsteadError } from '../errors.ts';
 import type { StoragePath } from '../protocol/paths.ts';
@@ -28,6 +29,9 @@ export type Exchange = {
 export type Refusal = { error: GitsteadError; challenge: string };
 
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+/** What clients write before a token of ours, and all of it. */
+const USUAL_BEARER = 'Bearer ';
+const USUAL_LENGTH = USUAL_BEARER.length + SECRET_LENGTH;
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 export const REALM = 'realm="remoteStorage"';
 
@@ -41,13 +45,20 @@ type Shown = { token: string | undefined; inQuery: boolean };
  */
 export function tokenOf(request: IncomingMessage, queryTokens: boolean): Shown | Refusal {
   const header = request.headers.authorization;
-  const inHeader = header === undefined ? undefined : (BEARER.exec(header)?.[1] ?? '');
+  const inHeader = header === undefined ? undefined : bearerIn(header);
   if (!queryTokens) return { token: inHeader, inQuery: false };
   const inQuery = tokensInQuery(request.url ?? '');
   if (inQuery.length === 0) return { token: inHeader, inQuery: false };
   if (inQuery.length > 1 || header !== undefined) return severalTokens();
   if (request.method !== 'GET' && request.method !== 'HEAD') return { token: undefined, inQuery: true };
   return { token: TOKEN.test(inQuery[0]!) ? inQuery[0] : '', inQuery: true };
+}
+
+/** '' where there is none. The check of the token says whether what looks like one of ours is one. */
+function bearerIn(header: string): string {
+  if (header.length === USUAL_LENGTH && header.startsWith(USUAL_BEARER))
+    return header.slice(USUAL_BEARER.length);
+  return BEARER.exec(header)?.[1] ?? '';
 }
 
 function tokensInQuery(target: string): string[] {

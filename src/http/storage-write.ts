@@ -33,16 +33,17 @@ const LOOK_FIRST_ABOVE_BYTES = 64 * 1024;
 type Judge = () => Access | Refusal | Promise<Access | Refusal>;
 
 /** The client of a write, as the storage sees it. `body`: undefined where there is none. */
-function senderOf(request: IncomingMessage, judge: Judge, body?: RequestBody): Sender {
+function senderOf({ response }: Exchange, judge: Judge, body?: RequestBody): Sender {
   return {
     confirm() {
       const judged = judge();
       return judged instanceof Promise ? judged.then(throwRefusal) : throwRefusal(judged);
     },
     onGone(then) {
-      if (request.destroyed) then();
-      else request.once('close', then);
-      return () => void request.off('close', then);
+      // of the answer: a request is closed when all of it has come
+      if (response.destroyed) then();
+      else response.once('close', then);
+      return () => void response.off('close', then);
     },
     received: () => body?.received() ?? 0,
     endBody: (error) => body?.end(error),
@@ -82,7 +83,7 @@ export async function putDocument(
     const body = readBody(request, response, writing.silenceMs);
     try {
       const author = authorOf(access);
-      const sender = senderOf(request, judge, body);
+      const sender = senderOf(exchange, judge, body);
       const put = { sender, type, body, length, precondition, author, quotaBytes };
       answerWrite(exchange, await writing.storage.put(path, put));
     } catch (error) {
@@ -103,7 +104,7 @@ export async function deleteDocument(
 ): Promise<void> {
   const { precondition } = await judgeEarly(writing, exchange.request, path, 0);
   const author = authorOf(exchange.access!);
-  const sender = senderOf(exchange.request, judge);
+  const sender = senderOf(exchange, judge);
   answerWrite(exchange, await writing.storage.delete(path, { sender, precondition, author }));
 }
 

@@ -25,6 +25,7 @@ import { answerBadMethod, answerError, keepPrivate } from './storage-answers.ts'
 import { readDocument, readFolder } from './storage-read.ts';
 import { deleteDocument, putDocument } from './storage-write.ts';
 import { openUploadSlots, type UploadLimits } from './upload-slots.ts';
+import { whenKnown } from './when-known.ts';
 
 export type StorageHandlerOptions = {
   storage: Storage;
@@ -73,7 +74,8 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
   const writing = { storage, log, now, silenceMs, documentBytes: limits.documentBytes, slots };
   if (measures) measures.uploads = slots.count;
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Answers; a promise only where something has to be waited for. */
+  function handle(request: IncomingMessage, response: ServerResponse): unknown {
     if (request.method === 'OPTIONS') return answerOptions(request, response);
     const origin = judgeOrigin(request);
     if (origin.serves !== 'all' && origin.serves !== 'storage') throw noStorageHere(origin);
@@ -85,31 +87,34 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
     if ('error' in shown) return refuse(request, response, shown);
     if (shown.inQuery) keepPrivate(response);
     const isOpen = path.isPublic && path.kind === 'document' && (method === 'GET' || method === 'HEAD');
-    const judged = judgeAccess(shown, checkToken, path, method);
-    const access = judged instanceof Promise ? await orWithout(judged, isOpen) : judged;
-    if ('scope' in access) {
-      const exchange = { request, response, access, client: origin.client };
-      if (path.kind === 'folder') return await readFolder(reading, exchange, path);
-      if (method === 'PUT' || method === 'DELETE') {
-        const judge = () => judgeAccess(shown, checkToken, path, method);
-        if (method === 'PUT') return await putDocument(writing, exchange, path, judge);
-        return await deleteDocument(writing, exchange, path, judge);
+    const judge = () => judgeAccess(shown, checkToken, path, method);
+    return whenKnown(orWithout(judge(), isOpen), (access) => {
+      if ('scope' in access) {
+        const exchange = { request, response, access, client: origin.client };
+        if (path.kind === 'folder') return readFolder(reading, exchange, path);
+        if (method === 'PUT') return putDocument(writing, exchange, path, judge);
+        if (method === 'DELETE') return deleteDocument(writing, exchange, path, judge);
+        return readDocument(reading, exchange, path);
       }
-      await readDocument(reading, exchange, path);
-      return;
-    }
-    if (!isOpen) return refuse(request, response, access);
-    await readPublic({ request, response, access: undefined, client: origin.client }, path);
+      if (!isOpen) return refuse(request, response, access);
+      return readPublic({ request, response, access: undefined, client: origin.client }, path);
+    });
   }
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function serve(request: IncomingMessage, response: ServerResponse): void {
     const begun = performance.now();
-    try {
-      await handle(request, response);
-    } catch (error) {
+    const note = () => measures?.noteStorage(request, response, begun);
+    const fail = (error: unknown) => {
       answerError(log, request, response, error);
+      note();
+    };
+    try {
+      const answering = handle(request, response);
+      if (answering instanceof Promise) answering.then(note, fail);
+      else note();
+    } catch (error) {
+      fail(error);
     }
-    measures?.noteStorage(request, response, begun);
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse, { error, challenge }: Refusal): void {
@@ -117,27 +122,32 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
   }
 
   /** Draft, section 9: a document under /public/ is read without a token. */
-  async function readPublic(exchange: Exchange, path: DocumentPath): Promise<void> {
+  function readPublic(exchange: Exchange, path: DocumentPath): unknown {
     const { client } = exchange;
     const wait = guesses.isQuiet ? undefined : guesses.blockedFor(client);
     if (wait !== undefined) {
       const error = new GitsteadError('too-many', 'too many requests for documents that do not exist');
       return answerError(log, exchange.request, exchange.response, error, ['Retry-After', String(wait)]);
     }
-    const exists = await readDocument(reading, exchange, path);
-    if (!exists) guesses.noteMiss(client);
+    return whenKnown(readDocument(reading, exchange, path), (exists) => {
+      if (!exists) guesses.noteMiss(client);
+    });
   }
 
-  const lastAnswers = new WeakMap<Socket, ServerResponse>();
+  const connections = new WeakMap<Socket, { newest: ServerResponse }>();
 
   return (request, response) => {
-    const { socket } = request;
-    const previous = lastAnswers.get(socket);
-    lastAnswers.set(socket, response);
-    const start = () => void serve(request, response);
+    const connection = connections.get(request.socket);
+    if (!connection) {
+      connections.set(request.socket, { newest: response });
+      serve(request, response);
+      return;
+    }
+    const previous = connection.newest;
+    connection.newest = response;
     // a client may send the next request before the last answer: a GET after a PUT must then see what was put
-    if (previous && !previous.closed) previous.once('close', start);
-    else start();
+    if (previous.closed) serve(request, response);
+    else previous.once('close', () => serve(request, response));
   };
 }
 
@@ -149,10 +159,10 @@ function methodFor(request: IncomingMessage, path: DocumentPath | FolderPath): S
 
 /** A document that is open to all waits for nobody who has to be asked about the token that came along. */
 function orWithout(
-  judged: Promise<Access | Refusal>,
+  judged: Access | Refusal | Promise<Access | Refusal>,
   isOpen: boolean,
 ): Access | Refusal | Promise<Access | Refusal> {
-  if (!isOpen) return judged;
+  if (!isOpen || !(judged instanceof Promise)) return judged;
   judged.catch(() => {});
   return {
     error: new GitsteadError('not-ready', 'it is not known yet what the token allows'),

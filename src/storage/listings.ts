@@ -8,14 +8,13 @@ import { EMPTY_TREE, hashObject, type Oid } from '../git/object-id.ts';
 import { encodeTree, parseTree, type TreeEntry } from '../git/tree.ts';
 import { type FolderPath, ROOT_MODULE } from '../protocol/paths.ts';
 import { escapeName } from './item-names.ts';
+import type { Listing } from './types.ts';
 
 /** The draft's value; the one in an example of its section 12.7 means an older format to clients. */
 const CONTEXT = 'http://remotestorage.io/spec/folder-description';
 const NO_ITEMS = '{}';
 /** What a kept listing takes beside its text, in bytes: measured. */
 const ENTRY_BYTES = 1000;
-
-export type Listing = { etag: string; body: Buffer };
 
 export interface Listings {
   tag(path: FolderPath, readTree: ReadRootTree): string;

@@ -72,7 +72,7 @@ test('while the index cannot be written, answers are 503 and never 404', async (
   breakIndex(store.index, 3);
   assert.equal((await put(store.storage, doc('notes/b'), '2')).kind, 'created');
   await assert.rejects(async () => store.storage.document(doc('notes/b')), { code: 'not-ready' });
-  await assert.rejects(store.storage.listing(dir('notes')), { code: 'not-ready' });
+  await assert.rejects(async () => store.storage.listing(dir('notes')), { code: 'not-ready' });
   assert.equal(await textOf(store.storage, doc('notes/b')), '2');
 });
 

@@ -155,9 +155,11 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
     bodies.set(blob, isView ? ownCopy(bytes) : bytes);
   }
 
-  async function folderReady(path: FolderPath): Promise<void> {
-    if (path.segments.length === 0) await allReady(path.user);
-    else await ready(path.user, path.segments[0]!);
+  /** What `look` says once the folder's index is up to date. */
+  function inReadyFolder<T>(path: FolderPath, look: () => T): T | Promise<T> {
+    const [module] = path.segments;
+    const waiting = module === undefined ? allReady(path.user) : ready(path.user, module);
+    return waiting instanceof Promise ? waiting.then(look) : look();
   }
 
   function rootTree(user: string): (tree: Oid) => Buffer {
@@ -175,14 +177,8 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
   return {
     document,
     body,
-    async folderTag(path) {
-      await folderReady(path);
-      return listings.tag(path, rootTree(path.user));
-    },
-    async listing(path) {
-      await folderReady(path);
-      return listings.describe(path, rootTree(path.user));
-    },
+    folderTag: (path) => inReadyFolder(path, () => listings.tag(path, rootTree(path.user))),
+    listing: (path) => inReadyFolder(path, () => listings.describe(path, rootTree(path.user))),
     keep,
     whenReady,
     measures: () => ({ hits, misses, held: bodies.calculatedSize, limit: cacheBytes }),

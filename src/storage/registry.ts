@@ -48,15 +48,19 @@ export function openRegistry(options: RegistryOptions): Registry {
   const { index, files, log, repositoriesFolder, maxOpen = MAX_OPEN } = options;
   /** in the order of their last touch */
   const open = new Map<string, OpenRepository>();
+  /** the last one in that order */
+  let touchedLast: OpenRepository | undefined;
   const faults = new Map<string, { error: GitsteadError; at: number }>();
 
   function find(user: string, module: string): OpenRepository | undefined {
     const key = `${user}/${module}`;
     const known = open.get(key);
     if (known) {
-      // now the one touched last
-      open.delete(key);
-      open.set(key, known);
+      if (known !== touchedLast) {
+        open.delete(key);
+        open.set(key, known);
+        touchedLast = known;
+      }
       return known;
     }
     refuseFaulty(key);
@@ -65,6 +69,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       const repository = openOne(user, module, repositoryFolder(repositoriesFolder, user, module));
       if (!repository) return undefined;
       open.set(key, repository);
+      touchedLast = repository;
       closeIdle(repository);
       return repository;
     } catch (error) {

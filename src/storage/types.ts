@@ -74,6 +74,9 @@ export type PutRequest = {
 
 export type DeleteRequest = Pick<PutRequest, 'sender' | 'precondition' | 'author'>;
 
+/** A folder description, with the folder's bare ETag. */
+export type Listing = { etag: string; body: Buffer };
+
 /** A part of a document's bytes, both ends included. */
 export type ByteRange = { start: number; end: number };
 
@@ -85,10 +88,10 @@ export interface Storage extends AsyncDisposable {
   document(path: DocumentPath): DocumentInfo | undefined | Promise<DocumentInfo | undefined>;
   /** The bytes of the version that `info` names, whatever was written since; of a long one a stream to be iterated once. */
   body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Buffer | ByteStream;
-  /** The folder's ETag, bare; of an empty one git's empty tree. */
-  folderTag(path: FolderPath): Promise<string>;
-  /** The folder description of draft section 4, as JSON. */
-  listing(path: FolderPath): Promise<{ etag: string; body: Buffer }>;
+  /** The folder's ETag, bare; of an empty one git's empty tree. A promise only where something is to be waited for. */
+  folderTag(path: FolderPath): string | Promise<string>;
+  /** The folder description of draft section 4, as JSON. A promise only where something is to be waited for. */
+  listing(path: FolderPath): Listing | Promise<Listing>;
   /**
    * @throws too-large, over-quota, bad-path (escaped names too long), disk-full, not-ready; bad-request when the
    * body breaks off or has another length than said, or the sender goes away while the write waits for memory; and what

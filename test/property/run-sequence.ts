@@ -177,7 +177,7 @@ async function folderTags(player: Player): Promise<Map<string, string>> {
   return tags;
 }
 
-function folderTag({ storage, user }: Player, folder: string): Promise<string> {
+async function folderTag({ storage, user }: Player, folder: string): Promise<string> {
   return storage.folderTag(folderPath(user, folder === '' ? [] : folder.split('/')));
 }
 
