@@ -74,9 +74,7 @@ function wake(engine: Engine, repository: OpenRepository): void {
 }
 
 async function run(engine: Engine, repository: OpenRepository): Promise<void> {
-  clearTimeout(repository.timer);
-  repository.timer = undefined;
-  let again: number | undefined;
+  let hasFailed = false;
   try {
     while (await step(engine, repository));
   } catch (error) {
@@ -85,7 +83,7 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
       'a repository cannot be written now',
     );
     refuseAll(repository, error);
-    again = CHECKPOINT_AGAIN_MS;
+    hasFailed = true;
   }
   repository.running = false;
   engine.awake--;
@@ -93,10 +91,28 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
     if (engine.commits.isFull()) engine.commits.onRoom(() => wake(engine, repository));
     else wake(engine, repository);
   }
+  planCheckpoint(engine, repository, hasFailed);
+}
+
+/**
+ * Sees to it that the repository wakes for its checkpoint. A timer that runs already may be a little early, and is set anew
+ * then: to do that with every write would take a tenth of a small turn.
+ */
+function planCheckpoint(engine: Engine, repository: OpenRepository, hasFailed: boolean): void {
   const since = repository.pack?.since;
-  if (since === undefined) return;
-  again ??= Math.max(0, since + engine.pace.interval(waitingIn(repository)) - performance.now());
-  repository.timer = setTimeout(() => wake(engine, repository), again);
+  if (since === undefined || hasFailed) {
+    clearTimeout(repository.timer);
+    repository.timer = undefined;
+  }
+  if (since === undefined || repository.timer) return;
+  const due = since + engine.pace.interval(waitingIn(repository)) - performance.now();
+  repository.timer = setTimeout(
+    () => {
+      repository.timer = undefined;
+      wake(engine, repository);
+    },
+    hasFailed ? CHECKPOINT_AGAIN_MS : Math.max(0, due),
+  );
 }
 
 /**
