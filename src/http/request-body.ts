@@ -38,12 +38,15 @@ export function isBodyPending(request: IncomingMessage): boolean {
  * @throws bad-request when it breaks off, body-timeout
  */
 export function readBody(request: IncomingMessage, response: ServerResponse, silenceMs: number): RequestBody {
+  const length = bodyLength(request);
   let failure: GitsteadError | undefined;
   let received = 0;
   let isListening = false;
   let wake = () => {};
 
   async function next(): Promise<IteratorResult<Buffer, undefined>> {
+    // the parser lets no more through than was announced: its word that this was all need not be waited for
+    if (received === length && !failure) return { done: true, value: undefined };
     // headers and a small body come in one packet, but the parser hands over the headers first
     if (!request.complete) await undefined;
     for (;;) {
