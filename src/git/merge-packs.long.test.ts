@@ -580,8 +580,16 @@ test('packs of large objects are left aside, until there are many', () => {
   assert.deepEqual(choosePacks([...small, ...large.slice(1)], 2), ['s0', 's1', 's2', 's3']);
   assert.equal(choosePacks(large.slice(1), 2), undefined);
   assert.equal(choosePacks([...small, ...large], 2)?.length, 13);
-  // many small objects make no large one
-  assert.equal(choosePacks(large.map((each) => ({ ...each, objects: 100_000 })).slice(1), 2)?.length, 8);
+});
+
+test('large packs of small objects are left aside, too, while somebody writes', () => {
+  const packs = Array.from({ length: 8 }, (_, i) => ({
+    ...{ name: `pack-${i}`, bytes: 100 << 20, objects: 100_000, modified: i },
+  }));
+  const more = packs.map((pack) => ({ ...pack, name: `more-${pack.name}`, bytes: 1 << 20 }));
+  assert.equal(choosePacks(packs, 2), undefined);
+  assert.equal(choosePacks([...packs, ...more], 2)?.length, 8);
+  assert.equal(choosePacks(packs, 2, 2, Number.POSITIVE_INFINITY)?.length, 8);
 });
 
 test('whatever the sizes, a few merges leave fewer than 30 packs', () => {

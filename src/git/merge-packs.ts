@@ -38,7 +38,9 @@ const GROWTH = 2;
 export const QUIET_GROWTH = 8;
 /** A pack of larger objects than this: copying it costs much, and no reader is faster for it. */
 const LARGE_OBJECT_BYTES = 4 << 20;
-/** So many packs of large objects stay as they are. */
+/** So is a larger pack than this, as long as somebody writes: a merge that takes seconds lets new packs pile up beside it. */
+const LARGE_PACK_BYTES = 32 << 20;
+/** So many large ones stay as they are. */
 const LEFT_LARGE = 8;
 /** Smaller packs count as this large: what they cost is being one more. */
 const SMALL_BYTES = 4 << 10;
@@ -58,17 +60,21 @@ export type MergeResult =
 /**
  * Which packs had best be merged, oldest first; undefined when it is fine as it is. What is left, with the merged pack, grows
  * geometrically, so that there are never more than some 30 packs, and an object is copied a logarithmic number of times. A
- * few packs of large objects are left aside: most repositories have no more.
+ * few large packs are left aside: most repositories have no more.
  * @param packs those that may be merged (`mergeablePacks`)
  * @param atLeast fewer packs than this are left alone
  * @param growth how much larger a pack must be than all smaller ones together, to stay
+ * @param largeBytes a larger pack is a large one, as is one of large objects
  */
 export function choosePacks(
   packs: readonly PackFile[],
   atLeast = MERGE_AT_PACKS,
   growth = GROWTH,
+  largeBytes = LARGE_PACK_BYTES,
 ): string[] | undefined {
-  const small = packs.filter(({ bytes, objects }) => bytes < LARGE_OBJECT_BYTES * objects);
+  const small = packs.filter(
+    ({ bytes, objects }) => bytes < largeBytes && bytes < LARGE_OBJECT_BYTES * objects,
+  );
   const merged = packs.length - small.length > LEFT_LARGE ? packs : small;
   if (merged.length < Math.max(2, atLeast)) return undefined;
   const sorted = merged.toSorted((a, b) => a.bytes - b.bytes);

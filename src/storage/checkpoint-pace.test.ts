@@ -14,9 +14,9 @@ test('checkpoints come rarer the more repositories wait, the larger their folder
   assert.equal(pace.interval({ ...CALM, packs: 20 }), 75);
   assert.equal(pace.interval({ ...CALM, packs: 21 }), 100);
   assert.equal(pace.interval({ ...CALM, packs: 40 }), 1000);
-  for (let repository = 0; repository < 60; repository++) pace.opened();
-  assert.equal(pace.interval(CALM), 200);
-  for (let repository = 0; repository < 60; repository++) pace.sealed(0.5);
+  for (let repository = 0; repository < 30; repository++) pace.opened();
+  assert.equal(pace.interval(CALM), 250);
+  for (let repository = 0; repository < 30; repository++) pace.sealed(0.5);
   assert.equal(pace.interval(CALM), 75);
 });
 

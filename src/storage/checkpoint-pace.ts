@@ -6,8 +6,8 @@
 const MIN_INTERVAL_MS = 75;
 /** However many there are. */
 const MAX_INTERVAL_MS = 500;
-/** of the time that checkpoints may take */
-const SHARE = 0.15;
+/** of the time that checkpoints may take, with the packs that they make */
+const SHARE = 0.06;
 /** weight of the newest checkpoint in the mean, and the longest time that counts: a slow disk is not more work */
 const WEIGHT = 0.05;
 const MAX_COST_MS = 5;

@@ -83,7 +83,9 @@ export function openMaintenance(options: MaintenanceOptions): Maintenance {
   async function mergeOnce(repository: OpenRepository, state: State): Promise<void> {
     const packs = mergeablePacks(repository.folder);
     const names =
-      state === 'busy' ? choosePacks(packs) : choosePacks(packs, LEFT_ALONE[state] + 1, QUIET_GROWTH);
+      state === 'busy'
+        ? choosePacks(packs)
+        : choosePacks(packs, LEFT_ALONE[state] + 1, QUIET_GROWTH, Number.POSITIVE_INFINITY);
     if (!names) return;
     await aids.giveUp(repository);
     worker ??= startWorker({ givenUp }, (ended) => {
