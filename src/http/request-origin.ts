@@ -95,11 +95,11 @@ export function originJudge(settings: OriginSettings, warn: (message: string) =>
       const byHttps = (forwarded(request, 'x-forwarded-proto') || 'https') === 'https';
       return judge(request, asked.toLowerCase(), clientBehindProxies(request, isTrusted), byHttps);
     }
-    if (!hasWarned && isForwarded(request)) {
-      hasWarned = true;
-      warn(`forwarded headers from ${sender} are ignored: it is not among the trusted proxies`);
-    }
     if (!connection.judged || connection.host !== host) {
+      if (!hasWarned && isForwarded(request)) {
+        hasWarned = true;
+        warn(`forwarded headers from ${sender} are ignored: it is not among the trusted proxies`);
+      }
       connection.judged = judge(request, host.toLowerCase(), sender, false);
       connection.host = host;
     }

@@ -119,6 +119,8 @@ export function folderPath(user: UserName, segments: readonly string[]): FolderP
 }
 
 /** The module that holds this path; the user's root folder has none. */
+export function moduleOf(path: DocumentPath): ModuleName;
+export function moduleOf(path: StoragePath): ModuleName | undefined;
 export function moduleOf(path: StoragePath): ModuleName | undefined {
   if (path.kind === 'document')
     return (path.segments.length === 1 ? ROOT_MODULE : path.segments[0]) as ModuleName;

@@ -7,7 +7,7 @@ import { GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
 import type { ByteStream } from '../git/object-store.ts';
 import { MAIN, refStamp } from '../git/refs.ts';
-import { type DocumentPath, type FolderPath, ROOT_MODULE } from '../protocol/paths.ts';
+import { type DocumentPath, type FolderPath, moduleOf, ROOT_MODULE } from '../protocol/paths.ts';
 import { readKind } from './folder-trees.ts';
 import type { Listings } from './listings.ts';
 import { type OpenRepository, readObject } from './open-repository.ts';
@@ -110,23 +110,25 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
   }
 
   function document(path: DocumentPath): DocumentInfo | undefined | Promise<DocumentInfo | undefined> {
-    const opened = ready(path.user, placeOf(path)[0]);
+    const opened = ready(path.user, moduleOf(path));
     if (opened instanceof Promise) return opened.then((repository) => documentIn(repository, path));
     return opened && documentIn(opened, path);
   }
 
   function documentIn(
-    { row }: OpenRepository,
+    { row, module }: OpenRepository,
     path: DocumentPath,
   ): DocumentInfo | Promise<DocumentInfo | undefined> {
-    const [module, folder, name] = placeOf(path);
-    const find = () => engine.index.documents.find(row, folder, name);
-    const found = find();
+    const found = findDocument(row, path);
     if (found) return infoOf(found);
     return readInPush(path.user, module).then((isReadIn) => {
-      const pushed = isReadIn ? find() : undefined;
+      const pushed = isReadIn ? findDocument(row, path) : undefined;
       return pushed && infoOf(pushed);
     });
+  }
+
+  function findDocument(repository: number, { segments }: DocumentPath): DocumentRow | undefined {
+    return engine.index.documents.find(repository, segments.slice(1, -1).join('/'), segments.at(-1)!);
   }
 
   function body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Buffer | ByteStream {
@@ -135,7 +137,7 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
     if (kept) hits++;
     else misses++;
     if (kept) return range ? kept.subarray(range.start, range.end + 1) : kept;
-    const repository = registry.find(path.user, placeOf(path)[0]);
+    const repository = registry.find(path.user, moduleOf(path));
     if (!repository) throw new GitsteadError('not-ready', 'the repository is gone');
     try {
       if (info.size > KEEP_UP_TO_BYTES && !repository.pack?.builder.has(blob)) {
@@ -194,13 +196,4 @@ function ownCopy(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
-}
-
-/** module, folder within the repository, name */
-export function placeOf(path: DocumentPath): [module: string, folder: string, name: string] {
-  const { segments } = path;
-  const name = segments.at(-1)!;
-  return segments.length === 1
-    ? [ROOT_MODULE, '', name]
-    : [segments[0], segments.slice(1, -1).join('/'), name];
 }

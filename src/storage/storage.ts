@@ -13,7 +13,7 @@ import { discardSpool, discardSpooledPack } from '../git/spool-pack.ts';
 import { openSpoolThreads } from '../git/spool-threads.ts';
 import type { Log } from '../log.ts';
 import { permitsWrite } from '../protocol/conditions.ts';
-import { type DocumentPath, ROOT_MODULE, type UserName } from '../protocol/paths.ts';
+import { type DocumentPath, moduleOf, type UserName } from '../protocol/paths.ts';
 import { openCheckpointPace } from './checkpoint-pace.ts';
 import { openDiskRoom } from './disk-room.ts';
 import { openGroupCommit } from './group-commit.ts';
@@ -362,10 +362,6 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
     },
   };
   return storage;
-}
-
-function moduleOf(path: DocumentPath): string {
-  return path.segments.length === 1 ? ROOT_MODULE : path.segments[0];
 }
 
 /** Git has no time before 1970, where some clocks without a battery begin. */
