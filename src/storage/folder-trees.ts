@@ -3,6 +3,7 @@
 // whole when a turn fails: what is on disk and in the pending pack is then read again.
 import type { FolderRow } from '../db/folders.ts';
 import { GitsteadError } from '../errors.ts';
+import { treeOfCommit } from '../git/commit.ts';
 import { encodeSpliceDelta } from '../git/delta.ts';
 import { EMPTY_TREE, type GitObject, type Oid } from '../git/object-id.ts';
 import type { PackBuilder } from '../git/pack-builder.ts';
@@ -46,6 +47,12 @@ export function loadFolder(read: ReadObject, tree: Oid | undefined, row: FolderR
   const types =
     typesEntry && itemOf(typesEntry).kind === 'document' ? readTypes(read, typesEntry.oid) : emptyTypes();
   return { row, tree: edited, types, children: new Map(), written: tree, whole: undefined };
+}
+
+/** The root of the repository whose newest commit is `head`; null: there is none yet. */
+export function loadRoot(read: ReadObject, head: Oid | null): Folder {
+  const tree = head === null ? undefined : treeOfCommit(readKind(read, head, 'commit'));
+  return loadFolder(read, tree, rootRow());
 }
 
 export function readTypes(read: ReadObject, blob: Oid): FolderTypes {

@@ -2,7 +2,6 @@
 // wrote. The order of a write's steps reads top to bottom in `runTurn`.
 import type { Index } from '../db/open-index.ts';
 import { asGitsteadError, GitsteadError } from '../errors.ts';
-import { treeOfCommit } from '../git/commit.ts';
 import type { Oid } from '../git/object-id.ts';
 import { MAIN, readRef } from '../git/refs.ts';
 import type { Log } from '../log.ts';
@@ -10,7 +9,7 @@ import { ROOT_MODULE } from '../protocol/paths.ts';
 import { catchUp } from './catch-up.ts';
 import { checkpoint, noteStamp, placeSpooled, releaseLock, takeLock } from './checkpoint.ts';
 import type { CheckpointPace, Waiting } from './checkpoint-pace.ts';
-import { loadFolder, readKind, rootRow } from './folder-trees.ts';
+import { loadRoot } from './folder-trees.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Counters } from './measures.ts';
 import { mergeForeignHead } from './merge-heads.ts';
@@ -277,13 +276,14 @@ async function judgeAndCommit(
   try {
     if (repository.root) engine.counters.treeHits++;
     else engine.counters.treeMisses++;
-    repository.root ??= loadRoot(repository);
+    const read = (oid: Oid) => readObject(repository, oid);
+    repository.root ??= loadRoot(read, repository.head);
     const turn = takeTurn(
       {
         root: repository.root,
         head: repository.head,
         pack: pack.builder,
-        read: (oid) => readObject(repository, oid),
+        read,
         host: engine.host,
         now,
         prefix: repository.module === ROOT_MODULE ? '' : `${repository.module}/`,
@@ -333,12 +333,6 @@ async function judgeAndCommit(
   } finally {
     if (pack.since === undefined) repository.pack = undefined; // nothing came of it
   }
-}
-
-function loadRoot(repository: OpenRepository) {
-  const read = (oid: Oid) => readObject(repository, oid);
-  const tree = repository.head === null ? undefined : treeOfCommit(readKind(read, repository.head, 'commit'));
-  return loadFolder(read, tree, rootRow());
 }
 
 function acceptedSpools(jobs: readonly WriteJob[], turn: Turn) {
