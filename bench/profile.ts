@@ -17,7 +17,7 @@ import { openSpreadLoad, startAccountsServer, targetsOf } from './suites/account
 import { formatMarkdown, writeMarker } from './tables.ts';
 
 const SAMPLE_MICROSECONDS = 200;
-const WARM_SECONDS = 1;
+const WARM_SECONDS = 3;
 const SECONDS = 4;
 const ACCOUNTS = 2_000;
 const LARGE_BYTES = 100 << 20;
