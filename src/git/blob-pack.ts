@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { crc32, createDeflate, deflateSync } from 'node:zlib';
-import { syncDescriptor } from './durable.ts';
+import { syncDescriptor, writeAside } from './durable.ts';
 import { freeMemory } from './free-memory.ts';
 import type { Oid } from './object-id.ts';
 import { ENTRY_TYPES, MAX_ENTRY_HEADER_BYTES, writeEntryHeader } from './pack-entry.ts';
@@ -28,7 +28,7 @@ export type PackedBlob = { oid: Oid; crc: number; checksum: Oid };
 
 /** Makes a zlib stream of a body's parts. */
 interface Coder {
-  /** The next bytes of the stream: to be written before the next part is given. */
+  /** The next bytes of the stream. Theirs is the memory until they are written; the part's is free again. */
   code(part: Buffer, isLast: boolean): Promise<Buffer[]> | Buffer[];
   /** Takes back what `code` gave. */
   written(bytes: Buffer): void;
@@ -44,8 +44,12 @@ export class BlobPack {
   #taken = 0;
   #coder: Coder | undefined;
   #unsynced = 0;
+  /** One write is under way while the next bytes are computed, */
+  #writing: Promise<void> | undefined;
+  /** and one sync. */
   #sync: Promise<void> | undefined;
-  #syncFailure: unknown;
+  /** of either: told with the next part, or at the end */
+  #failure: unknown;
 
   /** Creates the file. @param size of the blob, in bytes */
   constructor(path: string, size: number) {
@@ -59,7 +63,7 @@ export class BlobPack {
    * 65,535 bytes, so that any byte of a stored body can be found by its offset. An empty body has one empty part.
    */
   async add(part: Buffer): Promise<void> {
-    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    if (this.#failure !== undefined) throw this.#failure;
     if (!this.#coder) {
       this.#begin();
       this.#coder = shrinks(part) ? deflater() : storer();
@@ -67,8 +71,10 @@ export class BlobPack {
     this.#taken += part.length;
     this.#hash.update(part);
     for (const bytes of await this.#coder.code(part, this.#taken === this.#size)) {
-      this.#write(bytes);
-      this.#coder.written(bytes);
+      this.#count(bytes);
+      await this.#writing;
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#writing = this.#write(bytes, this.#coder);
     }
     this.#syncEarly();
   }
@@ -76,9 +82,10 @@ export class BlobPack {
   /** Ends the pack once all parts are there, and waits until it is on the disk. The file is closed. */
   async finish(): Promise<PackedBlob> {
     const checksum = this.#checksum.digest();
-    writeFully(this.#descriptor, checksum);
+    await this.#writing;
     await this.#sync;
-    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    if (this.#failure !== undefined) throw this.#failure;
+    writeFully(this.#descriptor, checksum);
     await syncDescriptor(this.#descriptor);
     await this.close();
     return {
@@ -91,6 +98,7 @@ export class BlobPack {
   /** Closes the file, finished or not. Once. */
   async close(): Promise<void> {
     this.#coder?.close();
+    await this.#writing;
     await this.#sync;
     closeSync(this.#descriptor);
   }
@@ -100,17 +108,27 @@ export class BlobPack {
     header.write('PACK', 0, 'latin1');
     header.writeUInt32BE(2, 4);
     header.writeUInt32BE(1, 8);
-    this.#write(header);
+    this.#count(header);
     const entry = Buffer.alloc(MAX_ENTRY_HEADER_BYTES);
+    const length = writeEntryHeader(entry, 0, ENTRY_TYPES.blob, this.#size);
     this.#crc = 0;
-    this.#write(entry.subarray(0, writeEntryHeader(entry, 0, ENTRY_TYPES.blob, this.#size)));
+    this.#count(entry.subarray(0, length));
+    writeFully(this.#descriptor, Buffer.concat([header, entry.subarray(0, length)]));
   }
 
-  #write(bytes: Buffer): void {
+  #count(bytes: Buffer): void {
     this.#checksum.update(bytes);
     this.#crc = crc32(bytes, this.#crc);
-    writeFully(this.#descriptor, bytes);
     this.#unsynced += bytes.length;
+  }
+
+  async #write(bytes: Buffer, coder: Coder): Promise<void> {
+    try {
+      await writeAside(this.#descriptor, bytes);
+      coder.written(bytes);
+    } catch (error) {
+      this.#failure ??= error;
+    }
   }
 
   #syncEarly(): void {
@@ -118,7 +136,7 @@ export class BlobPack {
     this.#unsynced = 0;
     this.#sync = syncDescriptor(this.#descriptor)
       .catch((error) => {
-        this.#syncFailure = error;
+        this.#failure ??= error;
       })
       .finally(() => {
         this.#sync = undefined;

@@ -56,14 +56,15 @@ export function writeFileDurably(path: string, bytes: string | Uint8Array, mode 
 export async function writeFileDurablyAsync(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
   const descriptor = openSync(path, 'w', mode);
   try {
-    await writeAsync(descriptor, bytes);
+    await writeAside(descriptor, bytes);
     await syncDescriptor(descriptor);
   } finally {
     closeSync(descriptor);
   }
 }
 
-async function writeAsync(descriptor: number, bytes: Uint8Array): Promise<void> {
+/** Writes at the file's current position: one at a time. */
+export async function writeAside(descriptor: number, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     at += await new Promise<number>((resolve, reject) => {
       write(descriptor, bytes, at, bytes.length - at, null, (error, written) =>
