@@ -86,7 +86,7 @@ function documentHeaders(
   return headers;
 }
 
-/** "A successful GET request to a folder MUST be responded to with a JSON-LD document …", also of an empty one. */
+/** "A successful GET request to a folder MUST be responded to with a JSON-LD document …", also of an empty one. @returns a promise only where something has to be waited for */
 export function readFolder(reading: Reading, exchange: Exchange, path: FolderPath): unknown {
   const { request, response } = exchange;
   const describe = () =>
@@ -120,7 +120,7 @@ function answeredByCondition(
 ): boolean {
   const { headers } = request;
   const tag = quoted(etag);
-  // most polls name the tag that stands, and nothing else: to take it apart would be a tenth of our share of a 304
+  // most polls name the tag that stands, and nothing else: then there is no list to take apart
   const isPoll = headers['if-none-match'] === tag && headers['if-match'] === undefined;
   let judged = isPoll ? 'not-modified' : judgeRead(parsePrecondition(headers), etag);
   if (lastModified !== undefined) {

@@ -108,13 +108,15 @@ export function storageHandler(options: StorageHandlerOptions): StorageHandler {
       answerError(log, request, response, error);
       note();
     };
+    let answering: unknown;
     try {
-      const answering = handle(request, response);
-      if (answering instanceof Promise) answering.then(note, fail);
-      else note();
+      answering = handle(request, response);
     } catch (error) {
       fail(error);
+      return;
     }
+    if (answering instanceof Promise) answering.then(note, fail);
+    else note();
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse, { error, challenge }: Refusal): void {

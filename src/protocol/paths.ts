@@ -91,7 +91,7 @@ function splitPlainPath(path: string): StoragePath {
   let end = path.indexOf('/', STORAGE_PREFIX.length);
   const user = path.slice(STORAGE_PREFIX.length, end) as UserName;
   const segments: string[] = [];
-  // a third of what `split` takes, which leaves generated code
+  // quicker than `split`, which leaves generated code
   let start = end + 1;
   while (start < path.length) {
     end = path.indexOf('/', start);

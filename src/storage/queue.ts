@@ -95,7 +95,7 @@ async function run(engine: Engine, repository: OpenRepository): Promise<void> {
 
 /**
  * Sees to it that the repository wakes for its checkpoint. A timer that runs already may be a little early, and is set anew
- * then: to do that with every write would take a tenth of a small turn.
+ * then: to do that with every write takes some percent of a small turn.
  */
 function planCheckpoint(engine: Engine, repository: OpenRepository, hasFailed: boolean): void {
   const since = repository.pack?.since;
