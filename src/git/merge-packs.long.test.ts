@@ -13,7 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -402,6 +402,26 @@ test('a pack that somebody keeps is left alone, whenever the keep came', () => {
   assert.ok(verifyPack(packFile(bare, names[2]!, 'pack')));
   dropKeep(bare, names[2]!);
   assert.deepEqual(new Set(mergeablePacks(bare).map(({ name }) => name)), new Set([names[2], result.name]));
+  assertSound(bare);
+});
+
+test('while a gc runs no pack goes, whether it began before the merge or in the middle', () => {
+  const { bare, names } = growing(4, 2);
+  const pidFile = join(bare, 'gc.pid');
+  const packs = () => new Set(mergeablePacks(bare).map(({ name }) => name));
+  writeFileSync(pidFile, `${process.pid} ${hostname()}`);
+  assert.deepEqual(mergePacks(bare, names), { kind: 'gave-up', reason: 'gc at work' });
+  assert.deepEqual(packs(), new Set(names));
+  rmSync(pidFile);
+  const placed = () => writeFileSync(pidFile, `${process.pid} ${hostname()}`);
+  const result = mergePacks(bare, names, { placed });
+  assert.ok(result.kind === 'merged');
+  assert.deepEqual(packs(), new Set([...names, result.name]));
+  assert.deepEqual(ourKeeps(bare), []);
+  assertSound(bare);
+  rmSync(pidFile);
+  mergePacks(bare, [...names, result.name]);
+  assert.equal(packs().size, 1);
   assertSound(bare);
 });
 

@@ -11,6 +11,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { stagingPath, syncFolderNow, writeFileDurably } from './durable.ts';
 import { freeMemory } from './free-memory.ts';
+import { gcIsAtWork } from './gc-lock.ts';
 import { MergeEntries } from './merge-entries.ts';
 import { removeIfNamed } from './multi-pack-index.ts';
 import { OID_BYTES } from './object-id.ts';
@@ -45,6 +46,8 @@ const LEFT_LARGE = 8;
 /** Smaller packs count as this large: what they cost is being one more. */
 const SMALL_BYTES = 4 << 10;
 const OPEN_FILES = 8;
+/** So long a gc is waited for. It may end without a pack that goes, while new packs without a merge become ever more. */
+const GC_PATIENCE_MS = 10 * 60_000;
 
 export type MergeOptions = {
   /** called when the new pack stands and the old ones still do: from now on reads can go there; the index is given away */
@@ -55,7 +58,7 @@ export type MergeOptions = {
 
 export type MergeResult =
   | { kind: 'merged'; name: string; objects: number; bytes: number }
-  | { kind: 'gave-up'; reason: 'pack gone' | 'pack kept' | 'aborted' };
+  | { kind: 'gave-up'; reason: 'pack gone' | 'pack kept' | 'gc at work' | 'aborted' };
 
 /**
  * Which packs had best be merged, oldest first; undefined when it is fine as it is. What is left, with the merged pack, grows
@@ -103,6 +106,7 @@ export function mergePacks(
   names: readonly string[],
   options: MergeOptions = {},
 ): MergeResult {
+  if (gcIsAtWork(gitDir, GC_PATIENCE_MS)) return { kind: 'gave-up', reason: 'gc at work' };
   const goOn = () => {
     if (options.isGivenUp?.()) throw new GivenUp();
   };
@@ -130,7 +134,9 @@ export function mergePacks(
   }
   syncFolderNow(packFolder(gitDir));
   options.placed?.(merged.name, merged.index);
-  removeOld(gitDir, names, merged.name);
+  // one that began meanwhile knows the old packs: it removes them itself, or the next merge does
+  if (!gcIsAtWork(gitDir, GC_PATIENCE_MS)) removeOld(gitDir, names, merged.name);
+  dropKeep(gitDir, merged.name);
   const { name, objects, bytes } = merged;
   return { kind: 'merged', name, objects, bytes };
 }
@@ -189,7 +195,7 @@ function planObjects(readers: readonly PackReader[]): { table: OidTable; rows: U
   return { table, rows };
 }
 
-/** The merged pack is on the disk: the old ones go (one that a power loss brings back harms nobody), then its keep. */
+/** The merged pack is on the disk: the old ones go (one that a power loss brings back harms nobody). */
 function removeOld(gitDir: string, names: readonly string[], merged: string): void {
   const old = names.filter((name) => name !== merged);
   removeIfNamed(gitDir, old);
@@ -199,5 +205,4 @@ function removeOld(gitDir: string, names: readonly string[], merged: string): vo
   }
   // one that was made meanwhile, by somebody who had read their names before
   removeIfNamed(gitDir, old);
-  dropKeep(gitDir, merged);
 }

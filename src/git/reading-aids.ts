@@ -21,6 +21,7 @@ import {
 import { rm } from 'node:fs/promises';
 import { GitsteadError } from '../errors.ts';
 import { placeFile, STAGING_PREFIX } from './durable.ts';
+import { gcIsAtWork } from './gc-lock.ts';
 import {
   checksumOf,
   commitGraphFile,
@@ -42,8 +43,8 @@ const MEMORY_PER_OBJECT_BYTES = 1024;
 const LIMIT_MS = 10 * 60_000;
 /** After so long git itself takes a gc for one that has died. */
 const DEAD_AFTER_MS = 12 * 3_600_000;
-/** What another program holds while it makes the same files, or takes packs away. */
-const OTHERS_FILES = ['gc.pid', 'objects/pack/multi-pack-index.lock', 'objects/info/commit-graph.lock'];
+/** What another program holds while it makes the same files. */
+const OTHERS_FILES = ['objects/pack/multi-pack-index.lock', 'objects/info/commit-graph.lock'];
 const STAGED = `${STAGING_PREFIX}aids-`;
 
 export type ReadingAids =
@@ -108,6 +109,7 @@ function stagedIn(gitDir: string): string[] {
 }
 
 function othersAreAtWork(gitDir: string): boolean {
+  if (gcIsAtWork(gitDir, DEAD_AFTER_MS)) return true;
   return OTHERS_FILES.some((file) => {
     const stats = statSync(`${gitDir}/${file}`, { throwIfNoEntry: false });
     return stats !== undefined && Date.now() - stats.mtimeMs < DEAD_AFTER_MS;

@@ -44,10 +44,13 @@ test('a store that is killed at random moments keeps what it acknowledged', asyn
   t.diagnostic(`${expectations.acknowledged()} writes acknowledged`);
 });
 
-/** Of every repository, one after the other; one that writes are going on in may fail, and change nothing. */
+/**
+ * Of every repository, one after the other; one that writes are going on in may fail, and change nothing. Git looks for no
+ * deltas between the large documents, which takes it seconds and is nothing that this is about.
+ */
 async function collectGarbage(dataFolder: string): Promise<void> {
   for (const { folder } of listRepositoryFolders(join(dataFolder, 'repos'))) {
-    await runGit(folder, ['gc', '--prune=now', '--quiet']);
+    await runGit(folder, ['-c', 'core.bigFileThreshold=512k', 'gc', '--prune=now', '--quiet']);
   }
 }
 
