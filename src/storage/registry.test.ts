@@ -100,6 +100,14 @@ test('a fault is remembered for a while, so that a broken repository costs littl
   assert.equal(registry.find('alice', 'notes'), undefined);
 });
 
+test('a name that no repository can have is refused as such, each time, and is no fault of a repository', () => {
+  const longest = 'n'.repeat(251);
+  assert.equal(registry.find('alice', longest), undefined);
+  for (const name of [`${longest}n`, 'ä'.repeat(42)]) {
+    for (const _ of [1, 2]) assert.throws(() => registry.find('alice', name), { code: 'bad-path' });
+  }
+});
+
 test('one that is closed says so, keeps no folders, and is told of; found again it is another one', () => {
   const closed: string[] = [];
   registry = open(1, ({ module }) => closed.push(module));

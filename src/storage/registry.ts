@@ -64,9 +64,11 @@ export function openRegistry(options: RegistryOptions): Registry {
       return known;
     }
     refuseFaulty(key);
+    // a name that no repository can have is the request's fault, and none of the repository
+    const folder = repositoryFolder(repositoriesFolder, user, module);
     try {
       options.leftovers?.clear(user, module);
-      const repository = openOne(user, module, repositoryFolder(repositoriesFolder, user, module));
+      const repository = openOne(user, module, folder);
       if (!repository) return undefined;
       open.set(key, repository);
       touchedLast = repository;
