@@ -72,9 +72,15 @@ export type WorkerResult = {
 
 export const MODULE = 'bench';
 
-/** A process that has the storage of a data folder open, from its first job until it is closed. */
-export function openWorker(dataFolder: string): JobProcess<WorkerJob, WorkerResult> {
-  return openJobProcess(join(import.meta.dirname, 'engine-worker.ts'), [dataFolder]);
+/**
+ * A process that has the storage of a data folder open, from its first job until it is closed.
+ * @param flags for Node, as for a profile
+ */
+export function openWorker(
+  dataFolder: string,
+  flags: readonly string[] = [],
+): JobProcess<WorkerJob, WorkerResult> {
+  return openJobProcess(join(import.meta.dirname, 'engine-worker.ts'), [dataFolder], flags);
 }
 
 /** The commits that stock git finds in the repositories of a data folder. */

@@ -26,6 +26,7 @@ type Running = ReturnType<typeof start>;
 export function openJobProcess<Job, Result>(
   program: string,
   args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): JobProcess<Job, Result> {
   let running: Running | undefined;
   return {
@@ -33,7 +34,7 @@ export function openJobProcess<Job, Result>(
       return running?.isOver() ? undefined : running?.child.pid;
     },
     async ask(job, limitMs) {
-      if (running === undefined || running.isOver()) running = start(program, args);
+      if (running === undefined || running.isOver()) running = start([...flags, program, ...args]);
       const answer = JSON.parse(await running.ask(JSON.stringify(job), limitMs)) as Answer<Result>;
       if ('failure' in answer) throw new Error(answer.failure);
       return answer.result;
@@ -46,8 +47,8 @@ export function openJobProcess<Job, Result>(
   };
 }
 
-function start(program: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [program, ...args], { stdio: 'pipe' });
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, args, { stdio: 'pipe' });
   const ended = track(child);
   let isOver = false;
   let complaint = '';

@@ -1,10 +1,11 @@
 // node bench/profile.ts [NAME…]: what bounds a row. Runs a row's load against a Gitstead that is profiled, and prints, for
 // each request, how the time of the server's main thread was spent, and how much the other threads worked. `--page` writes the
-// table into docs/performance.md as well. The profile makes all of it slower by some percent; shares are what it tells.
+// tables into docs/performance.md as well; the engine's workloads, which have no HTTP, have one of their own. The profile makes all of it slower by some percent; shares are what it tells.
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CpuProfile, GROUPS, type Group, readProfile, timesByGroup } from './cpu-profile.ts';
+import { openWorker, WORKLOADS } from './engine-workloads.ts';
 import { runLoad } from './load-job.ts';
 import { removeFolder, stop, temporaryFolder } from './processes.ts';
 import { largeName } from './recorded-answers.ts';
@@ -24,6 +25,8 @@ const LARGE_BYTES = 100 << 20;
 const TRANSFERS = 8;
 /** Groups that took less of every load are left out. */
 const SHOWN_SHARE = 0.01;
+const ENGINE = 'engine-';
+const FILL_LIMIT_MS = 60_000;
 const NAMES = [
   'http-put-1',
   'http-put-32-users',
@@ -33,6 +36,7 @@ const NAMES = [
   'large-put-100mib',
   'accounts-get',
   'accounts-put',
+  ...WORKLOADS.map(({ id }) => ENGINE + id),
 ];
 
 type Measured = {
@@ -42,6 +46,7 @@ type Measured = {
   main: Map<Group, number>;
   others: Map<Group, number>;
 };
+const MAIN_FUNCTIONS = ['parserOnIncoming', 'takeTurn'];
 /** What a load did: between these moments, in microseconds of `process.hrtime`. */
 type Window = { from: number; until: number; requests: number };
 
@@ -52,16 +57,23 @@ async function profiled(name: string): Promise<Measured> {
   const profiles = join(folder, 'profiles');
   mkdirSync(profiles);
   const flags = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-interval=${SAMPLE_MICROSECONDS}`];
-  const window = await (name.startsWith('accounts-') ? spreadLoad : rowLoad)(name, folder, flags);
+  const window = await loadOf(name)(name, folder, flags);
   const threads = readdirSync(profiles).map((file) => readProfile(join(profiles, file)));
   removeFolder(folder);
   return { name, ...summarise(threads, window) };
 }
 
-/** The main thread is the one that handles HTTP. */
+type Load = (name: string, folder: string, flags: string[]) => Promise<Window>;
+
+function loadOf(name: string): Load {
+  if (name.startsWith(ENGINE)) return engineLoad;
+  return name.startsWith('accounts-') ? spreadLoad : rowLoad;
+}
+
+/** The main thread is the one that handles HTTP, or without it the one that judges writes. */
 function summarise(threads: CpuProfile[], { from, until, requests }: Window): Omit<Measured, 'name'> {
   const isMain = ({ nodes }: CpuProfile) =>
-    nodes.some(({ callFrame }) => callFrame.functionName === 'parserOnIncoming');
+    nodes.some(({ callFrame }) => MAIN_FUNCTIONS.includes(callFrame.functionName));
   const main = threads.find(isMain);
   if (!main) throw new Error('no profile of the main thread was written');
   const others = new Map<Group, number>();
@@ -96,6 +108,21 @@ async function rowLoad(name: string, _folder: string, flags: string[]): Promise<
   } finally {
     await stop(side.process);
   }
+}
+
+async function engineLoad(name: string, folder: string, flags: string[]): Promise<Window> {
+  const shape = WORKLOADS.find(({ id }) => ENGINE + id === name)!;
+  const { repositories, writers } = shape;
+  const worker = openWorker(join(folder, 'data'), flags);
+  const work = (kind: 'fill' | 'measure', seconds: number) =>
+    worker.ask({ kind, repositories, shape, writers, warmupSeconds: 0, seconds }, FILL_LIMIT_MS);
+  await work('fill', 0);
+  await work('measure', WARM_SECONDS);
+  const from = now();
+  const { allCommits } = await work('measure', SECONDS);
+  const window = { from, until: now(), requests: allCommits };
+  await worker.close();
+  return window;
 }
 
 async function spreadLoad(name: string, folder: string, flags: string[]): Promise<Window> {
@@ -163,6 +190,13 @@ for (const name of names) {
   measured.push(await profiled(name));
   console.error(`profiled: ${name}`);
 }
-const table = formatMarkdown(tableOf(measured));
-console.log(table);
-if (values.page) writeMarker('profile', table);
+for (const [marker, isOf] of [
+  ['profile', (name: string) => !name.startsWith(ENGINE)],
+  ['engineprofile', (name: string) => name.startsWith(ENGINE)],
+] as const) {
+  const shown = measured.filter(({ name }) => isOf(name));
+  if (shown.length === 0) continue;
+  const table = formatMarkdown(tableOf(shown));
+  console.log(table);
+  if (values.page) writeMarker(marker, table);
+}
