@@ -1,6 +1,7 @@
 // node bench/profile.ts [NAME…]: what bounds a row. Runs a row's load against a Gitstead that is profiled, and prints, for
 // each request, how the time of the server's main thread was spent, and how much the other threads worked. `--page` writes the
-// tables into docs/performance.md as well; the engine's workloads, which have no HTTP, have one of their own. The profile makes all of it slower by some percent; shares are what it tells.
+// tables into docs/performance.md as well; the engine's workloads, which have no HTTP, have one of their own. The profile makes
+// all of it slower by some percent; shares are what it tells.
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,6 +26,9 @@ const LARGE_BYTES = 100 << 20;
 const TRANSFERS = 8;
 /** Groups that took less of every load are left out. */
 const SHOWN_SHARE = 0.01;
+/** The main thread handles HTTP, or where there is none judges writes: it has called one of these. */
+const MAIN_FUNCTIONS = ['parserOnIncoming', 'takeTurn'];
+/** What the names of the engine's workloads begin with. */
 const ENGINE = 'engine-';
 const FILL_LIMIT_MS = 60_000;
 const NAMES = [
@@ -46,7 +50,6 @@ type Measured = {
   main: Map<Group, number>;
   others: Map<Group, number>;
 };
-const MAIN_FUNCTIONS = ['parserOnIncoming', 'takeTurn'];
 /** What a load did: between these moments, in microseconds of `process.hrtime`. */
 type Window = { from: number; until: number; requests: number };
 
@@ -70,7 +73,6 @@ function loadOf(name: string): Load {
   return name.startsWith('accounts-') ? spreadLoad : rowLoad;
 }
 
-/** The main thread is the one that handles HTTP, or without it the one that judges writes. */
 function summarise(threads: CpuProfile[], { from, until, requests }: Window): Omit<Measured, 'name'> {
   const isMain = ({ nodes }: CpuProfile) =>
     nodes.some(({ callFrame }) => MAIN_FUNCTIONS.includes(callFrame.functionName));

@@ -4,7 +4,7 @@
 //   1. plan     every index is read: which objects there are           (nothing on disk yet)
 //   2. write    the merged pack and its index, synced                  gitstead/.staging-…
 //   3. place    keep, pack, index; the folder synced                   both old and new packs stand
-//   4. remove   any multi-pack-index, then the old packs, index first  only the new pack stands
+//   4. remove   any multi-pack-index, then the old packs, index first  only the new pack stands; none goes while a gc runs
 //   5. drop     the keep
 //
 // A crash leaves a staging file, or a pack too many with our keep beside it: nothing is missing at any point.

@@ -86,7 +86,10 @@ function documentHeaders(
   return headers;
 }
 
-/** "A successful GET request to a folder MUST be responded to with a JSON-LD document …", also of an empty one. @returns a promise only where something has to be waited for */
+/**
+ * "A successful GET request to a folder MUST be responded to with a JSON-LD document …", also of an empty one.
+ * @returns a promise only where something has to be waited for
+ */
 export function readFolder(reading: Reading, exchange: Exchange, path: FolderPath): unknown {
   const { request, response } = exchange;
   const describe = () =>
