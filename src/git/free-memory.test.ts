@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freeMemory, inOwnMemory } from './free-memory.ts';
+import { freeMemory, freeWhole, inOwnMemory } from './free-memory.ts';
 
 test('what is kept has memory of its own, of its size', () => {
   const shared = Buffer.from('a few bytes');
@@ -24,4 +24,12 @@ test('memory of a large buffer is given back, that of one that may share it is l
   const small = Buffer.from('a few bytes');
   freeMemory(small);
   assert.equal(small.toString(), 'a few bytes');
+});
+
+test('memory of which a buffer is only a part is left to the others', () => {
+  const large = Buffer.alloc(100_000, 1);
+  freeWhole(large.subarray(1));
+  assert.equal(large.length, 100_000);
+  freeWhole(large);
+  assert.equal(large.length, 0);
 });

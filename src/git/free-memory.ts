@@ -15,6 +15,11 @@ export function freeMemory(bytes: NodeJS.ArrayBufferView): void {
   if (hasOwnMemory(bytes)) (bytes.buffer as ArrayBuffer).transfer(0);
 }
 
+/** As `freeMemory`, if the buffer is all of its memory: a view of a part would take others' bytes with it. */
+export function freeWhole(bytes: Buffer): void {
+  if (hasAll(bytes)) freeMemory(bytes);
+}
+
 /**
  * The same bytes, in memory that holds nothing else: for what is kept. Node cuts small buffers (from `Buffer.from`,
  * `allocUnsafe`, `concat`, `readFileSync`) out of pieces of 64 KiB, and one that is kept keeps the whole piece.

@@ -224,6 +224,16 @@ test('objects of every kind and size class are what git reads', () => {
   assert.match(verified, / tag /);
 });
 
+test('a pack that is written gives its memory back at once', () => {
+  const pack = new PackBuilder();
+  const body = randomBytes(200_000);
+  pack.addBody(hashObject('blob', body), 'blob', body);
+  const { pack: bytes } = pack.finish();
+  assert.ok(pack.capacity >= bytes.length && bytes.length > body.length);
+  pack.free();
+  assert.deepEqual([pack.capacity, bytes.length], [0, 0]);
+});
+
 test('an object is added once', () => {
   const builder = new PackBuilder();
   const oid = addObject(builder, 'blob', Buffer.from('once'));

@@ -8,6 +8,7 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { GitsteadError } from '../errors.ts';
 import { applyDelta } from './delta.ts';
+import { freeMemory } from './free-memory.ts';
 import { type GitObject, hashObject, type ObjectKind, type Oid } from './object-id.ts';
 import {
   ENTRY_TYPES,
@@ -141,7 +142,7 @@ export class PackBuilder {
     this.#length = mark.length;
   }
 
-  /** The bytes of the entries added since `mark`: a view, valid until the pack is rewound. */
+  /** The bytes of the entries added since `mark`: a view, valid until more is added or the pack is rewound. */
   bytesSince(mark: PackMark): Buffer {
     return this.#bytes.subarray(mark.length, this.#length);
   }
@@ -160,6 +161,11 @@ export class PackBuilder {
     this.#bytes.write(checksum, this.#length, CHECKSUM_BYTES, 'hex');
     const pack = this.#bytes.subarray(0, this.#length + CHECKSUM_BYTES);
     return { pack, index: encodeIndexColumns(this.#oids, this.#crcs, this.#offsets, checksum), checksum };
+  }
+
+  /** Gives its memory back at once. Nothing may be asked of it afterwards, and views of it are empty. */
+  free(): void {
+    freeMemory(this.#bytes);
   }
 
   /** The pack whose entries these are; see `packOfEntries`. */
@@ -208,6 +214,7 @@ export class PackBuilder {
     const factor = this.#bytes.length < LARGE_BYTES ? 2 : 1.25;
     const larger = Buffer.allocUnsafe(Math.max(needed, Math.ceil(this.#bytes.length * factor)));
     this.#bytes.copy(larger, 0, 0, this.#length);
+    freeMemory(this.#bytes);
     this.#bytes = larger;
   }
 

@@ -10,7 +10,7 @@ import { rm } from 'node:fs/promises';
 import { GitsteadError } from '../errors.ts';
 import { ENTRY_AT, type PackedBlob } from './blob-pack.ts';
 import { placeFile, stagingPath, syncFolder, writeFileDurablyAsync } from './durable.ts';
-import { freeMemory } from './free-memory.ts';
+import { freeWhole } from './free-memory.ts';
 import type { Oid } from './object-id.ts';
 import { keepPack, packFile } from './pack-files.ts';
 import { encodeIndex } from './pack-index.ts';
@@ -186,8 +186,7 @@ async function handOver(
       part = undefined;
       filled = 0;
     }
-    // a view of a part would take others' bytes with it
-    if (source.isGivenAway && chunk.length === chunk.buffer.byteLength) freeMemory(chunk);
+    if (source.isGivenAway) freeWhole(chunk);
   }
   if (length !== undefined && bytes < length) {
     throw new GitsteadError('bad-request', 'the body is shorter than announced');

@@ -40,6 +40,7 @@ export async function checkpoint(repository: OpenRepository, passing: Passing): 
   passing('checkpoint.ref-moved');
   repository.store.addPack(pack.name, index);
   repository.pack = undefined;
+  pack.builder.free();
   repository.refHead = repository.head;
   repository.locked = false;
   repository.freeUntil = performance.now() + FREE_LOCK_MS;

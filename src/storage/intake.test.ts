@@ -8,7 +8,7 @@ import { hashObject } from '../git/object-id.ts';
 import { createRepository } from '../git/repository.ts';
 import { openSpoolThreads } from '../git/spool-threads.ts';
 import { inflate } from '../git/zlib.ts';
-import { SPOOL_ABOVE_BYTES, takeBody } from './intake.ts';
+import { freeBody, SPOOL_ABOVE_BYTES, takeBody } from './intake.ts';
 
 const LIMIT = 3 << 20;
 
@@ -127,5 +127,16 @@ test('a body that comes byte by byte is held in one piece', async () => {
     assert.equal(body.oid, hashObject('blob', bytes));
     assert.deepEqual(body.bytes, bytes);
     assert.ok(body.bytes.buffer.byteLength <= 2 * bytes.length, `${body.bytes.buffer.byteLength}`);
+  }
+});
+
+test('a body whose turn is over gives its memory back: its own, and the bytes only if nobody else holds them', async () => {
+  for (const isOurs of [true, false]) {
+    const bytes = bodyOf(SPOOL_ABOVE_BYTES);
+    const body = await take(bytes, bytes.length);
+    assert.ok(body.kind === 'inline' && body.stream);
+    freeBody(body, isOurs);
+    assert.equal(body.bytes.length, isOurs ? 0 : bytes.length);
+    assert.equal(bytes.length, SPOOL_ABOVE_BYTES);
   }
 });

@@ -1,6 +1,7 @@
 // Bodies in: a request's bytes become a blob before their turn comes, so that a slow uploader holds nothing.
 // Up to 1 MiB in memory; beyond that spooled into the repository's own corner as a one-object pack, fsynced.
 import { GitsteadError } from '../errors.ts';
+import { freeMemory, freeWhole } from '../git/free-memory.ts';
 import { hashObject, type Oid } from '../git/object-id.ts';
 import { type BodySource, type SpooledBlob, spoolBlob } from '../git/spool-pack.ts';
 import type { SpoolThreads } from '../git/spool-threads.ts';
@@ -61,6 +62,16 @@ export async function takeBody(
 export function inlineBody(oid: Oid, bytes: Buffer): TakenBody {
   const stream = bytes.length < STORE_BELOW_BYTES ? undefined : packObjectStream(bytes);
   return { kind: 'inline', oid, size: bytes.length, bytes, stream };
+}
+
+/**
+ * Gives the memory of a body back whose turn is over.
+ * @param isOurs whether its bytes, too, are held by nobody else
+ */
+export function freeBody(body: TakenBody, isOurs: boolean): void {
+  if (body.kind !== 'inline') return;
+  if (body.stream) freeMemory(body.stream);
+  if (isOurs) freeWhole(body.bytes);
 }
 
 async function next(reading: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {

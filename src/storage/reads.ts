@@ -18,7 +18,7 @@ import { blobOfTag } from './turn.ts';
 import type { ByteRange, DocumentInfo, Storage } from './types.ts';
 
 const LOOK_AT_REF_AFTER_MS = 1000;
-/** Larger bodies are streamed when they are read; in memory they are kept only when they were just written. */
+/** Larger bodies are streamed when they are read, and never kept. */
 const KEEP_UP_TO_BYTES = 256 << 10;
 /** What a kept body takes beside its bytes, half of it in V8's heap: measured. */
 const ENTRY_BYTES = 700;
@@ -32,8 +32,6 @@ export type ReadsOptions = {
 };
 
 export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' | 'listing'> {
-  /** keeps a body that was just written */
-  keep(blob: Oid, bytes: Buffer): void;
   /** waits until the index has what the repository has; throws not-ready or corrupt when it cannot */
   whenReady(user: string, module: string): Promise<void>;
   /** of the bodies that are kept */
@@ -41,6 +39,7 @@ export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' |
 }
 
 export function openReads({ engine, registry, stock, listings, cacheBytes }: ReadsOptions): Reads {
+  /** Those that were read: to keep what is written, too, would make a small write a tenth to a fifth slower. */
   const bodies = new LRUCache<string, Buffer>({
     maxSize: cacheBytes,
     sizeCalculation: (bytes) => bytes.buffer.byteLength + ENTRY_BYTES,
@@ -181,7 +180,6 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
     body,
     folderTag: (path) => inReadyFolder(path, () => listings.tag(path, rootTree(path.user))),
     listing: (path) => inReadyFolder(path, () => listings.describe(path, rootTree(path.user))),
-    keep,
     whenReady,
     measures: () => ({ hits, misses, held: bodies.calculatedSize, limit: cacheBytes }),
   };

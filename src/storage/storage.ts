@@ -17,7 +17,7 @@ import { type DocumentPath, moduleOf, type UserName } from '../protocol/paths.ts
 import { openCheckpointPace } from './checkpoint-pace.ts';
 import { openDiskRoom } from './disk-room.ts';
 import { openGroupCommit } from './group-commit.ts';
-import { takeBody } from './intake.ts';
+import { freeBody, takeBody } from './intake.ts';
 import { escapeName, escapeRepositoryName } from './item-names.ts';
 import { openJournal, type SegmentUse } from './journal.ts';
 import { openListings } from './listings.ts';
@@ -225,10 +225,10 @@ export async function openStorage(options: StorageOptions): Promise<MeasuredStor
       if (!isOwned()) throw ownerRemoved();
       const result = await write(path, { precondition, author, quotaBytes, document: { type, body } });
       isKept = result.kind === 'created' || result.kind === 'updated';
-      if (isKept && body.kind === 'inline') reads.keep(body.oid, body.bytes);
       return result;
     } finally {
       if (!isKept && body.kind === 'spooled') discardSpool(body.spool);
+      freeBody(body, source.isGivenAway === true);
     }
   }
 
