@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { generate } from './load-job.ts';
 import { describeMachine, readMemory } from './machine.ts';
 import { removeFolder, run, temporaryFolder, track } from './processes.ts';
 import type { RowResult } from './results.ts';
@@ -22,8 +23,8 @@ const PERIOD_SECONDS = 10;
 const CLONE_EVERY_MS = 15_000;
 const CLONE_LIMIT_MS = 120_000;
 const DEFAULT_MINUTES = 15;
-/** Documents of this module, written as fast as it goes, fill the cache of bodies. */
-const FILLING = { module: 'filling', documents: 500, connections: 32, seconds: 2, most: 60 };
+/** Documents of this module, written and read again as fast as it goes, fill the cache of bodies. */
+const FILLING = { module: 'filling', documents: 500, connections: 32, seconds: 2, most: 90 };
 const FULL = 0.95;
 const MIB = 2 ** 20;
 
@@ -69,10 +70,19 @@ async function readHeld(server: GrowthServer): Promise<Held> {
 
 async function fillBodies(server: GrowthServer): Promise<void> {
   const { module, documents, connections, seconds, most } = FILLING;
-  const targets = Array.from({ length: connections }, (_, each) => server.target(module, each % USERS));
-  const loop = { method: 'PUT', targets, documents, warmupSeconds: 0, seconds } as const;
-  for (let taken = 0; taken < most && (await readHeld(server)).bodies < FULL; taken += seconds) {
-    await measureLoop(server, loop);
+  const users = Array.from({ length: USERS }, (_, user) => server.target(module, user));
+  await generate(server.generator, {
+    kind: 'fill',
+    port: server.port,
+    targets: users,
+    documents,
+    connections,
+  });
+  const targets = Array.from({ length: connections }, (_, each) => users[each % USERS]!);
+  for (let taken = 0; taken < most && (await readHeld(server)).bodies < FULL; taken += 2 * seconds) {
+    for (const method of ['PUT', 'GET'] as const) {
+      await measureLoop(server, { method, targets, documents, warmupSeconds: 0, seconds });
+    }
   }
 }
 

@@ -13,12 +13,18 @@ const BLOBS = 20_000;
 
 export type GitSide = { name: string; repository: string };
 
-/** @returns both sides; nothing touches their repositories but what is measured */
-export async function copySides(folder: string, repository: string): Promise<GitSide[]> {
-  const sides = [OURS, GC].map((name, position) => ({ name, repository: join(folder, `${position}.git`) }));
-  for (const side of sides) cpSync(repository, side.repository, { recursive: true });
-  await git(sides[1]!.repository, ['gc', '--quiet']);
-  return sides;
+/** A copy of a repository as `git gc` leaves it. */
+export async function copyAndGc(folder: string, repository: string): Promise<GitSide> {
+  const side = copySide(folder, GC, repository);
+  await git(side.repository, ['gc', '--quiet']);
+  return side;
+}
+
+/** A copy, so that nothing touches it but what is measured. */
+export function copySide(folder: string, name: string, repository: string): GitSide {
+  const copy = join(folder, `${name}.git`);
+  cpSync(repository, copy, { recursive: true });
+  return { name, repository: copy };
 }
 
 function git(repository: string, args: string[], input?: string): Promise<string> {

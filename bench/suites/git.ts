@@ -1,6 +1,6 @@
 // What stock git sees of a repository that grew by 100,000 PUTs: how many packs it ever has, and what reading it costs beside
 // the same repository after `git gc`. It is read after a minute's rest: by then it has its index over all packs, with a bitmap,
-// and its commit graph. Packs are counted before that.
+// and its commit graph. Packs are counted before that, and the gc runs meanwhile, in a copy.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Goal } from '../goals.ts';
@@ -11,7 +11,8 @@ import type { Suite } from '../suite.ts';
 import {
   checkObjects,
   cloneIt,
-  copySides,
+  copyAndGc,
+  copySide,
   GC,
   type GitSide,
   listBlobs,
@@ -20,13 +21,12 @@ import {
   readBlobs,
   readLog,
 } from './git-sides.ts';
-import { makeHistory, makeModules } from './growth-repository.ts';
+import { HISTORY_WRITERS } from './growth-repository.ts';
 import { type GrowthServer, openGrowthServer } from './growth-server.ts';
-import { pauseFor, untilIdle } from './waiting.ts';
+import { writeLongHistory } from './long-history.ts';
+import { pauseFor } from './waiting.ts';
 
 const MODULE = 'history';
-const DOCUMENTS = 100;
-const COMMITS = 100_000;
 const LOOK_AT_PACKS_MS = 50;
 const MOST_PACKS = 30;
 const COUNT_LIMIT_MS = 60_000;
@@ -62,40 +62,42 @@ export const gitSuite: Suite = {
   run: async (plan) => {
     await buildGitstead();
     const server = await openGrowthServer('git');
-    const loaded = await load(server);
-    await server.stop();
-    const rows = READ_ROWS.map((row): RowResult => ({ ...row, better: 'less', cells: {} }));
     const folder = temporaryFolder('git');
-    const sides = await copySides(folder, server.repository(MODULE));
+    const { rows: loaded, copy } = await load(server);
+    const rested = addRound(loaded.at(-1)!, OURS, () => untilAids(server));
+    const [collected] = await Promise.all([copyAndGc(folder, copy), rested]);
+    await server.stop();
+    const sides = [copySide(folder, OURS, server.repository(MODULE)), collected];
     removeFolder(server.folder);
+    const rows = READ_ROWS.map((row): RowResult => ({ ...row, better: 'less', cells: {} }));
     await measureSides(rows, sides, Math.min(MOST_ROUNDS, plan.rounds));
     removeFolder(folder);
     return [...loaded, ...rows];
   },
 };
 
-/** Fills the repository, and counts its packs all the while; then lets it rest. */
-async function load(server: GrowthServer): Promise<RowResult[]> {
-  await makeModules(server, [MODULE], DOCUMENTS);
+/** Fills the repository, and counts its packs all the while. @returns also where a copy of it is; the last row is not measured yet */
+async function load(server: GrowthServer): Promise<{ rows: RowResult[]; copy: string }> {
   const folder = join(server.repository(MODULE), 'objects/pack');
-  const count = () => readdirSync(folder).filter((name) => name.endsWith('.pack')).length;
+  const count = () => (existsSync(folder) ? readdirSync(folder) : []).filter(isPack).length;
   let most = 0;
   const look = setInterval(() => {
     most = Math.max(most, count());
   }, LOOK_AT_PACKS_MS);
   const rows = LOAD_ROWS.map((row): RowResult => ({ ...row, cells: {} }));
   try {
-    await addRound(rows[0]!, OURS, async () => ({
-      value: await makeHistory(server, MODULE, DOCUMENTS, COMMITS),
-    }));
+    const { rate, copy } = await writeLongHistory(server, MODULE, HISTORY_WRITERS);
+    await addRound(rows[0]!, OURS, async () => ({ value: rate }));
+    await addRound(rows[1]!, OURS, async () => ({ value: most }));
+    await addRound(rows[2]!, OURS, async () => ({ value: count() }));
+    return { rows, copy };
   } finally {
     clearInterval(look);
   }
-  await untilIdle(server);
-  await addRound(rows[1]!, OURS, async () => ({ value: most }));
-  await addRound(rows[2]!, OURS, async () => ({ value: count() }));
-  await addRound(rows[3]!, OURS, () => untilAids(server));
-  return rows;
+}
+
+function isPack(name: string): boolean {
+  return name.endsWith('.pack');
 }
 
 /** Without them the rows show what they are for: waiting has an end. */

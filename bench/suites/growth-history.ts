@@ -6,7 +6,7 @@ import { ASKED_FOR, READERS } from './growth-folders.ts';
 import { layDown, MANY_WRITERS, makeHistory, makeModules } from './growth-repository.ts';
 import { type GrowthGroup, type Load, measureGroups } from './growth-rows.ts';
 import type { GrowthServer } from './growth-server.ts';
-import { LONG_COMMITS, LONG_DOCUMENTS, makeLongHistory } from './long-history.ts';
+import { LONG_COMMITS, LONG_DOCUMENTS, layLongHistoryDown } from './long-history.ts';
 import { untilIdle } from './waiting.ts';
 
 export const HISTORIES = [10, 10_000, LONG_COMMITS] as const;
@@ -45,7 +45,7 @@ export async function measureHistories(server: GrowthServer, plan: Plan): Promis
   await makeModules(server, short);
   await makeModules(server, [moduleOf(LONGER)], LONG_DOCUMENTS);
   await makeHistory(server, moduleOf(LONGER), LONG_DOCUMENTS, LONGER, MANY_WRITERS);
-  await makeLongHistory(server, moduleOf(LONG_COMMITS));
+  await layLongHistoryDown(server, moduleOf(LONG_COMMITS));
   await server.stop();
   await Promise.all(short.map((module) => layDown(server.repository(module), ['docs'], LONG_DOCUMENTS)));
   await server.start();

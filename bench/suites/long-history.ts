@@ -1,5 +1,5 @@
-// The history of 100,000 commits that more than one suite reads: real PUTs by 128 writers, made once in a run, since they take
-// a while; whoever needs it later gets a copy of the repository.
+// The history of 100,000 commits that more than one suite reads: real PUTs, made once in a run, since they take a while;
+// whoever needs it later gets a copy of the repository.
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentName } from '../documents.ts';
@@ -13,17 +13,31 @@ export const LONG_DOCUMENTS = 100;
 
 let kept: string | undefined;
 
-/** The last document is written once, at the beginning: only the whole history tells its date. */
-export async function makeLongHistory(server: GrowthServer, module: string): Promise<void> {
+/**
+ * Writes the history into a module, and keeps a copy of it. The last document is written once, at the beginning: only the
+ * whole history tells its date.
+ * @returns commits per second, and where the copy is
+ */
+export async function writeLongHistory(
+  server: GrowthServer,
+  module: string,
+  writers: number,
+): Promise<{ rate: number; copy: string }> {
+  await makeModules(server, [module], LONG_DOCUMENTS);
+  const rate = await makeHistory(server, module, LONG_DOCUMENTS - 1, LONG_COMMITS, writers);
+  await untilIdle(server);
+  const copy = join(temporaryFolder('long-history'), 'copy.git');
+  cpSync(server.repository(module), copy, { recursive: true });
+  kept = copy;
+  return { rate, copy };
+}
+
+/** Has a module with that history: the copy, or a new one where there is none yet. */
+export async function layLongHistoryDown(server: GrowthServer, module: string): Promise<void> {
   const repository = server.repository(module);
   if (kept === undefined) {
-    await makeModules(server, [module], LONG_DOCUMENTS);
-    await makeHistory(server, module, LONG_DOCUMENTS - 1, LONG_COMMITS, MANY_WRITERS);
-    await untilIdle(server);
+    await writeLongHistory(server, module, MANY_WRITERS);
     await server.stop();
-    const copy = join(temporaryFolder('long-history'), 'copy.git');
-    cpSync(repository, copy, { recursive: true });
-    kept = copy;
   } else {
     await makeModules(server, [module]);
     await server.stop();

@@ -7,7 +7,7 @@ import { removeFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
 import { layDown, makeModules } from './growth-repository.ts';
 import { type GrowthServer, openGrowthServer } from './growth-server.ts';
-import { LONG_DOCUMENTS, makeLongHistory } from './long-history.ts';
+import { LONG_DOCUMENTS, layLongHistoryDown } from './long-history.ts';
 import { untilAnswers } from './waiting.ts';
 
 const MODULES = ['books', 'notes', 'photos', 'tasks', 'trips'];
@@ -37,7 +37,7 @@ export async function measureIndex(rounds: number): Promise<RowResult[]> {
 
   const history = row('startup-history', 'spawn to the listing, 100,000 commits');
   const long = await openGrowthServer('startup-history');
-  await makeLongHistory(long, HISTORY);
+  await layLongHistoryDown(long, HISTORY);
   await measureStarts(long, history, rounds, () => untilListed(long, [HISTORY], LONG_DOCUMENTS));
   return [documents, history];
 }
