@@ -7,7 +7,7 @@ import { median, spread, WIDE_SPREAD } from './statistics.ts';
 export const OURS = 'gitstead';
 /** What does not change with Gitstead, in the order in which it is taken. */
 const FLOORS = ['bare', 'append', 'fast-import', 'cp', 'nginx'] as const;
-const MACHINE_FACTS = ['processor', 'cores', 'kernel', 'node', 'git'] as const;
+const MACHINE_FACTS = ['processor', 'cores', 'kernel', 'node', 'git', 'fileSystem'] as const;
 const SETTINGS = ['slices', 'rounds', 'seconds', 'warmupSeconds'] as const;
 /** A geometric mean below this is a loss. */
 const LEAST_MEAN = 0.9;

@@ -3,16 +3,18 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fdatasyncSync,
   fsyncSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from './processes.ts';
 import { median } from './statistics.ts';
 
@@ -23,6 +25,8 @@ export type Machine = {
   kernel: string;
   node: string;
   git: string;
+  /** of the data folders, as `ext4` or `ext4, no journal`; absent in the runs that did not look */
+  fileSystem?: string;
   /** median of 200 appends of 4 KiB to a file that was filled beforehand, each synced */
   fdatasyncMs: number;
   /** what else ran: the system's 1-minute load before the run */
@@ -39,9 +43,31 @@ export async function describeMachine(folder: string): Promise<Machine> {
     kernel: `${process.platform} ${release()}`,
     node: process.version,
     git: git.code === 0 ? git.stdout.trim().replace('git version ', '') : 'absent',
+    fileSystem: nameFileSystem(folder),
     fdatasyncMs: measureSync(join(folder, 'sync-probe')),
     loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
   };
+}
+
+/** Making a file after many were removed, and a sync, cost another time where there is no journal. Linux only. */
+function nameFileSystem(folder: string): string {
+  try {
+    const mounts = readFileSync('/proc/mounts', 'utf8').trim().split('\n');
+    const [device, , kind] = mounts
+      .map((line) => line.split(' '))
+      .filter(([, point]) => `${folder}/`.startsWith(point === '/' ? '/' : `${point}/`))
+      .reduce((best, mount) => (mount[1]!.length >= best[1]!.length ? mount : best)) as [
+      string,
+      string,
+      string,
+    ];
+    if (kind !== 'ext4') return kind;
+    const journals = existsSync('/proc/fs/jbd2') ? readdirSync('/proc/fs/jbd2') : [];
+    const hasJournal = journals.some((name) => name.startsWith(`${basename(device)}-`));
+    return hasJournal ? kind : `${kind}, no journal`;
+  } catch {
+    return 'unknown';
+  }
 }
 
 function measureSync(file: string): number {

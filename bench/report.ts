@@ -116,7 +116,7 @@ function formatSpread(values: readonly number[]): string {
 export function formatMachine(machine: Machine): string {
   return [
     `${machine.cores} × ${machine.processor}, ${machine.memoryGiB} GiB, ${machine.kernel}`,
-    `node ${machine.node}, git ${machine.git}, fdatasync ${machine.fdatasyncMs} ms, load before ${machine.loadBefore}`,
+    `node ${machine.node}, git ${machine.git}, ${machine.fileSystem ?? 'file system unknown'}, fdatasync ${machine.fdatasyncMs} ms, load before ${machine.loadBefore}`,
   ].join('\n');
 }
 

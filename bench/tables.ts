@@ -45,7 +45,7 @@ function describeRun({ machine, plan, date, commit, dirty }: RunFile, path: stri
     `Measured on ${date.slice(0, 10)}, ${source}, as kept in [${path}](../${path}):`,
     `${slices}${plan.rounds} rounds${rounds}.`,
     `${machine.cores} × ${machine.processor}, ${machine.memoryGiB} GiB, ${machine.kernel}, node ${machine.node}, git ${machine.git},`,
-    `\`fdatasync\` ${machine.fdatasyncMs} ms, load before the run ${machine.loadBefore}.`,
+    `${machine.fileSystem ?? 'file system unknown'}, \`fdatasync\` ${machine.fdatasyncMs} ms, load before the run ${machine.loadBefore}.`,
   ].join('\n');
 }
 

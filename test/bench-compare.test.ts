@@ -26,6 +26,7 @@ function run(rows: RowResult[]): RunFile {
       kernel: 'linux 6',
       node: 'v24',
       git: '2.39',
+      fileSystem: 'ext4',
       fdatasyncMs: 0.1,
       loadBefore: 0,
     },

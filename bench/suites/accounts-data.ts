@@ -1,7 +1,7 @@
 // A data folder of many accounts, as a server leaves it after a clean stop: accounts and tokens, repositories, and the index
 // of all of them. Made by the product's own code, but in large transactions and without waiting for the disk.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -72,7 +72,9 @@ async function makeAccounts(file: string, users: readonly string[]): Promise<str
 
 async function makeRepositories(folder: string, users: string[], index: Index): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const template = readTemplate(join(folder, '.template.git'));
+  const template = join(folder, '.template.git');
+  createRepository(template);
+  keepPack(template, 'pack-template');
   const threads = cpus().length;
   const share = Math.ceil(users.length / threads);
   const makers = Array.from({ length: threads }, (_, thread) => {
@@ -81,15 +83,7 @@ async function makeRepositories(folder: string, users: string[], index: Index): 
     return make({ ...job, documents: ACCOUNTS_DOCUMENTS }, index);
   });
   await Promise.all(makers);
-}
-
-function readTemplate(folder: string): RepositoriesJob['template'] {
-  createRepository(folder);
-  keepPack(folder, 'pack-template');
-  const read = (name: string) => readFileSync(join(folder, name), 'latin1');
-  const template = { HEAD: read('HEAD'), config: read('config'), 'gitstead/keep': read('gitstead/keep') };
-  rmSync(folder, { recursive: true });
-  return template;
+  rmSync(template, { recursive: true });
 }
 
 function make(job: RepositoriesJob, index: Index): Promise<void> {

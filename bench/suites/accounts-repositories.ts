@@ -1,6 +1,7 @@
 // A thread that makes the repositories of some of the accounts: commits, trees and rows come from the engine's own turn, one
-// pack and one main for each, as they stand after a merge of packs. Only the waiting for the disk is left out.
-import { mkdirSync, writeFileSync } from 'node:fs';
+// pack and one main for each, as they stand after a merge of packs. The waiting for the disk is left out; and what is the same
+// in all of them is one file with a name in each, since tens of thousands of files take longer to make than all the rest.
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { IndexChange } from '../../src/db/open-index.ts';
 import { hashObject } from '../../src/git/object-id.ts';
@@ -20,13 +21,14 @@ export type RepositoriesJob = {
   users: string[];
   modules: readonly string[];
   documents: number;
-  /** what all have in common, by file; made by the product */
-  template: { HEAD: string; config: string; 'gitstead/keep': string };
+  /** a repository as the product makes it, for what all have in common */
+  template: string;
 };
 
 export type MadeRepository = { user: string; module: string; change: Omit<IndexChange, 'repository'> };
 
 const BATCH = 500;
+const ALIKE = ['HEAD', 'config', 'gitstead/keep'];
 const FOLDERS = ['', '/objects', '/objects/pack', '/refs', '/refs/heads', '/gitstead'];
 const now = Date.now();
 
@@ -44,9 +46,7 @@ parentPort!.postMessage(made);
 function makeRepository(user: string, module: string): MadeRepository['change'] {
   const folder = repositoryFolder(job.repositoriesFolder, user, module);
   for (const part of FOLDERS) mkdirSync(folder + part, { mode: 0o700 });
-  for (const [name, content] of Object.entries(job.template)) {
-    writeFileSync(`${folder}/${name}`, content, { mode: 0o600 });
-  }
+  for (const name of ALIKE) linkSync(`${job.template}/${name}`, `${folder}/${name}`);
   const builder = new PackBuilder();
   const { head, folders, documents } = takeTurn(
     {
