@@ -36,12 +36,23 @@ export function removeFolder(folder: string): void {
   folders.delete(folder);
 }
 
+const largeFolders: string[] = [];
+
+/** For a folder with hundreds of thousands of files: it stays until `removeLargeFolders` is called. */
+export function removeLater(folder: string): void {
+  largeFolders.push(folder);
+}
+
+export async function removeLargeFolders(): Promise<void> {
+  for (const folder of largeFolders.splice(0)) await removeLargeFolder(folder);
+}
+
 /** At least so many parts are removed beside each other. */
 const PARTS = 64;
 const REMOVERS = 8;
 
-/** Like `removeFolder`, for a folder with hundreds of thousands of files, where one after the other takes a minute. */
-export async function removeLargeFolder(folder: string): Promise<void> {
+/** Like `removeFolder`, where one file after the other would take a minute. */
+async function removeLargeFolder(folder: string): Promise<void> {
   let parts = [folder];
   for (let isDeeper = true; isDeeper && parts.length < PARTS; ) {
     const inside = parts.flatMap((part) => entriesOf(part) ?? [part]);

@@ -5,6 +5,7 @@ import { compareRuns } from './compare.ts';
 import { formatComparison } from './compare-report.ts';
 import { type Chosen, choose, listSuites, measureSuites } from './measure.ts';
 import { drawPlots } from './plot.ts';
+import { removeLargeFolders } from './processes.ts';
 import { findRun, keepRun, type RunFile } from './run-file.ts';
 import type { Plan } from './suite.ts';
 import { writeTables } from './tables.ts';
@@ -59,6 +60,8 @@ function planOf({ values }: Arguments): Plan {
 async function measure(chosen: Chosen, plan: Plan): Promise<RunFile> {
   const file = await measureSuites(chosen, plan);
   console.log(`kept in ${keepRun(file)}`);
+  console.error('removing what was made for it');
+  await removeLargeFolders();
   const failed = file.rows.some(({ cells }) => Object.values(cells).some(({ kind }) => kind === 'failed'));
   if (failed || file.broken.length > 0) process.exitCode = 1;
   return file;

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Goal } from '../goals.ts';
 import { readMemory } from '../machine.ts';
-import { removeLargeFolder, temporaryFolder } from '../processes.ts';
+import { removeLater, temporaryFolder } from '../processes.ts';
 import { addRound, type RowResult } from '../results.ts';
 import { buildGitstead } from '../sides/gitstead.ts';
 import type { Plan, Suite } from '../suite.ts';
@@ -74,7 +74,7 @@ export const accountsSuite: Suite = {
       await load.close();
     });
     console.error('accounts: measured');
-    await removeLargeFolder(folder);
+    removeLater(folder);
     return Object.values(rows);
   },
 };

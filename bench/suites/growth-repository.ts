@@ -15,6 +15,8 @@ export const HISTORY_WRITERS = 32;
 export const MANY_WRITERS = 128;
 const MIN_PART_SECONDS = 0.3;
 const PROBE_SECONDS = 1;
+/** A server becomes quicker while it is written to: what is left is estimated anew so often. */
+const MAX_PART_SECONDS = 4;
 
 /** Puts `documents` into each of the folders, as the only commit of main. The repository exists, with whatever in it. */
 export async function layDown(
@@ -93,7 +95,7 @@ export async function makeHistory(
     const { value } = await measureLoop(server, loop);
     made += value * seconds;
     took += seconds;
-    seconds = Math.max(MIN_PART_SECONDS, Math.min(30, (commits - made) / (made / took)));
+    seconds = Math.max(MIN_PART_SECONDS, Math.min(MAX_PART_SECONDS, (commits - made) / (made / took)));
   }
   return made / took;
 }

@@ -21,10 +21,10 @@ const USERS = [1, 2, 3, 4];
 const RATES = { GET: 400, PUT: 200 } as const;
 const SECONDS = 0.75;
 const WARMUP_SECONDS = 0.1;
-/** A transfer takes some seconds, so each turn has three slices. */
-const SLICES_EACH = 3;
+/** A transfer takes some seconds, so each turn has six slices. */
+const SLICES_EACH = 6;
 /** of the plan's slices */
-const TURNS_SHARE = 0.25;
+const TURNS_SHARE = 0.15;
 
 export const goals: Goal[] = OTHERS.flatMap((id) =>
   Object.values(WHILES).map((side) => ({
