@@ -4,7 +4,7 @@
 
 /** In 64ths of the budget; together 64. */
 const SHARES = {
-  /** bodies of documents that were read or written last */
+  /** bodies of documents that were read last */
   bodies: 13,
   /** descriptions of folders, as they are sent */
   listings: 5,
