@@ -52,15 +52,12 @@ export async function describeMachine(folder: string): Promise<Machine> {
 /** Making a file after many were removed, and a sync, cost another time where there is no journal. Linux only. */
 function nameFileSystem(folder: string): string {
   try {
-    const mounts = readFileSync('/proc/mounts', 'utf8').trim().split('\n');
-    const [device, , kind] = mounts
-      .map((line) => line.split(' '))
-      .filter(([, point]) => `${folder}/`.startsWith(point === '/' ? '/' : `${point}/`))
-      .reduce((best, mount) => (mount[1]!.length >= best[1]!.length ? mount : best)) as [
-      string,
-      string,
-      string,
-    ];
+    const mounts = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ') as [device: string, point: string, kind: string])
+      .filter(([, point]) => `${folder}/`.startsWith(point === '/' ? point : `${point}/`))
+      .sort(([, a], [, b]) => a.length - b.length);
+    const [device, , kind] = mounts.at(-1)!;
     if (kind !== 'ext4') return kind;
     const journals = existsSync('/proc/fs/jbd2') ? readdirSync('/proc/fs/jbd2') : [];
     const hasJournal = journals.some((name) => name.startsWith(`${basename(device)}-`));

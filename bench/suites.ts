@@ -1,4 +1,4 @@
-// The suites of `npm run bench`, in the order in which they run (the long history that git's writes is read by those after it), each with its goals: one line each.
+// The suites of `npm run bench`, in the order in which they run (git's makes the long history that later ones read), each with its goals: one line each.
 import type { Goal } from './goals.ts';
 import type { Suite } from './suite.ts';
 import { goals as accountsGoals, accountsSuite } from './suites/accounts.ts';

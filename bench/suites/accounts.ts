@@ -57,7 +57,7 @@ type AccountsRows = ReturnType<typeof emptyRows>;
 export const accountsSuite: Suite = {
   id: 'accounts',
   title: '10,000 accounts, 30,000 repositories, 600,000 documents',
-  seconds: 90,
+  seconds: 60,
   rows: Object.values(emptyRows()).map(({ id }) => id),
   async run(plan) {
     await buildGitstead();

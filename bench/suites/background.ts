@@ -56,7 +56,7 @@ const MOST_TIMES = 2;
 export const backgroundSuite: Suite = {
   id: 'background',
   title: 'p99 of clients with work in the background, and without it under the same load',
-  seconds: 40,
+  seconds: 25,
   run: async (plan) => {
     await buildGitstead();
     const server = await openGrowthServer('background');

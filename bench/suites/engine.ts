@@ -10,7 +10,7 @@ const SECONDS_SHARE = 1.6;
 export const engineSuite: Suite = {
   id: 'engine',
   title: 'the engine without HTTP, fsync on',
-  seconds: 90,
+  seconds: 65,
   rows: WORKLOADS.map(({ id }) => `engine-${id}`),
   run: (plan) => {
     const workloads = WORKLOADS.filter(({ id }) => wants(plan, `engine-${id}`));

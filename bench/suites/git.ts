@@ -57,7 +57,7 @@ const MOST_ROUNDS = 2;
 export const gitSuite: Suite = {
   id: 'git',
   title: 'what stock git sees after 100,000 commits, once the repository rested',
-  seconds: 130,
+  seconds: 85,
   rows: [...LOAD_ROWS, ...READ_ROWS].map(({ id }) => id),
   run: async (plan) => {
     await buildGitstead();

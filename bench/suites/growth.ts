@@ -13,7 +13,7 @@ import { openGrowthServer } from './growth-server.ts';
 export const growthSuite: Suite = {
   id: 'growth',
   title: 'growing folders, histories and numbers of connections',
-  seconds: 100,
+  seconds: 90,
   rows: [...folderRowIds(), ...historyRowIds()],
   run: async (plan) => {
     await buildGitstead();

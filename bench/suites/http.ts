@@ -20,7 +20,7 @@ type Failure = { side: SideName; reason: string };
 export const httpSuite: Suite = {
   id: 'http',
   title: 'over HTTP',
-  seconds: 180,
+  seconds: 120,
   rows: ROWS.map(({ id }) => id),
   run: async (plan) => {
     const rows = ROWS.filter(({ id }) => wants(plan, id));

@@ -1,5 +1,5 @@
 // What others feel while one client sends or fetches a document of 1 GiB: the p99 of small requests of other users, at a
-// fixed rate, beside what it is without that client; in turns, so that one bad moment decides nothing.
+// fixed rate, beside what it is without that client; with more slices than the default in several turns.
 import type { Goal } from '../goals.ts';
 import { type Generator, generate, openGenerator } from '../load-job.ts';
 import { largeName } from '../recorded-answers.ts';

@@ -56,7 +56,7 @@ export const goals: Goal[] = [
 export const largeSuite: Suite = {
   id: 'large',
   title: 'large documents',
-  seconds: 75,
+  seconds: 100,
   rows: [...ROWS.flatMap(({ id }) => [id, growthOf(id)]), ...OTHERS],
   run: async (plan) => {
     const rows = ROWS.filter(({ id }) => wants(plan, id) || wants(plan, growthOf(id)));

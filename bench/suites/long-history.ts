@@ -11,6 +11,8 @@ import { untilAnswers, untilIdle } from './waiting.ts';
 export const LONG_COMMITS = 100_000;
 export const LONG_DOCUMENTS = 100;
 
+const COPY_ATTEMPTS = 5;
+
 let kept: string | undefined;
 
 /**
@@ -26,10 +28,24 @@ export async function writeLongHistory(
   await makeModules(server, [module], LONG_DOCUMENTS);
   const rate = await makeHistory(server, module, LONG_DOCUMENTS - 1, LONG_COMMITS, writers);
   await untilIdle(server);
-  const copy = join(temporaryFolder('long-history'), 'copy.git');
-  cpSync(server.repository(module), copy, { recursive: true });
-  kept = copy;
-  return { rate, copy };
+  kept = copyAtRest(server.repository(module), temporaryFolder('long-history'));
+  return { rate, copy: kept };
+}
+
+/**
+ * A copy while the server runs and nobody writes. Its packs may be merged meanwhile: one that was listed and is gone ends the
+ * attempt, and without that all that was listed is there.
+ */
+function copyAtRest(repository: string, folder: string): string {
+  for (let attempt = 1; ; attempt += 1) {
+    const copy = join(folder, `copy-${attempt}.git`);
+    try {
+      cpSync(repository, copy, { recursive: true });
+      return copy;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === COPY_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Has a module with that history: the copy, or a new one where there is none yet. */

@@ -15,7 +15,7 @@ const LEAST_COMMITS = 20_000;
 export const startupSuite: Suite = {
   id: 'startup',
   title: 'starts after kill -9 and without an index',
-  seconds: 60,
+  seconds: 50,
   run: async (plan) => {
     await buildGitstead();
     return [...(await measureKills(plan.rounds)), ...(await measureIndex(plan.rounds))];

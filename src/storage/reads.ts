@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { DocumentRow } from '../db/documents.ts';
 import type { CacheMeasures } from '../db/measures.ts';
 import { GitsteadError } from '../errors.ts';
+import { inOwnMemory } from '../git/free-memory.ts';
 import type { Oid } from '../git/object-id.ts';
 import type { ByteStream } from '../git/object-store.ts';
 import { MAIN, refStamp } from '../git/refs.ts';
@@ -143,17 +144,11 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
         return repository.store.stream(blob, range?.start ?? 0, range?.end ?? info.size - 1);
       }
       const bytes = readKind((oid) => readObject(repository, oid), blob, 'blob');
-      if (bytes.length <= KEEP_UP_TO_BYTES) keep(blob, bytes);
+      if (bytes.length <= KEEP_UP_TO_BYTES) bodies.set(blob, inOwnMemory(bytes));
       return range ? bytes.subarray(range.start, range.end + 1) : bytes;
     } catch (error) {
       throw notReady(repository, error);
     }
-  }
-
-  function keep(blob: Oid, bytes: Buffer): void {
-    // a view into a larger buffer would keep that alive
-    const isView = bytes.buffer.byteLength > bytes.length * 2;
-    bodies.set(blob, isView ? ownCopy(bytes) : bytes);
   }
 
   /** What `look` says once the folder's index is up to date. */
@@ -187,11 +182,4 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
 
 function infoOf({ etag, type, size, modified }: DocumentRow): DocumentInfo {
   return { etag, type, size, lastModified: modified, blob: blobOfTag(etag) };
-}
-
-/** A copy that shares its memory with nothing else. */
-function ownCopy(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }
