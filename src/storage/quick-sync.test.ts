@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openQuickSync } from './quick-sync.ts';
 
-/** Syncs that take as long as `takes` says, and tell where they were done. */
+/** Syncs that take as long as `takes` says, aside `wayAside` more, and tell where they were done. */
 function opened() {
   let time = 0;
   const done: string[] = [];
-  const disk = { takes: 0.2 };
+  const disk = { takes: 0.2, wayAside: 0 };
   const work = (where: string) => () => {
     done.push(where);
-    time += disk.takes;
+    time += disk.takes + (where === 'aside' ? disk.wayAside : 0);
   };
   const quick = openQuickSync(() => time, {
     here: work('here'),
@@ -31,6 +31,14 @@ test('on a quick disk a lone write is synced here, once the disk is known', asyn
   assert.equal(done.at(-1), 'aside');
 });
 
+test('a disk is judged by what a sync takes here, not by the way to the other thread', async () => {
+  const { quick, done, disk } = opened();
+  disk.wayAside = 2;
+  await syncTimes(quick, 40);
+  assert.deepEqual(done.slice(-20), Array(20).fill('here'));
+  assert.ok(done.filter((where) => where === 'aside').length < 10);
+});
+
 test('a slow disk never holds the event loop up, nor does one that was quick, twice in a row', async () => {
   const { quick, done, disk } = opened();
   disk.takes = 8;
@@ -42,6 +50,17 @@ test('a slow disk never holds the event loop up, nor does one that was quick, tw
   disk.takes = 8;
   await syncTimes(quick, 2);
   assert.deepEqual(done.slice(-2), ['here', 'aside']);
+});
+
+test('a disk of 2 ms is tried here now and then, and is synced here again when it has become quick', async () => {
+  const { quick, done, disk } = opened();
+  disk.takes = 2;
+  await syncTimes(quick, 80);
+  const tried = done.filter((where) => where === 'here').length;
+  assert.ok(tried >= 5 && tried <= 11, `${tried} of 80`);
+  disk.takes = 0.2;
+  await syncTimes(quick, 20);
+  assert.deepEqual(done.slice(-10), Array(10).fill('here'));
 });
 
 test('a sync that fails is the caller’s to know, here and aside', async () => {
