@@ -38,10 +38,27 @@ function open(brokenIndex = false) {
 
 const later = () => new Promise((resolve) => setImmediate(resolve));
 
+test('turns that one round of the event loop brings are appended together; one that is alone does not wait for it', async () => {
+  const { commits, appended, next } = open();
+  const outcomes = [0, 1].map((number) => commits.commit(turn(number)));
+  assert.equal(commits.busy(), true);
+  assert.deepEqual(appended, []);
+  await later();
+  assert.deepEqual(appended, [['m0', 'm1']]);
+  next().resolve();
+  await Promise.all(outcomes);
+  const alone = commits.commit({ ...turn(2), isAlone: true });
+  assert.deepEqual(appended.at(-1), ['m2']);
+  next().resolve();
+  assert.equal(await alone, 'indexed');
+});
+
 test('what comes while an append is under way is appended together, as one group and one transaction', async () => {
   const { commits, appended, applied, next } = open();
   assert.equal(commits.busy(), false);
-  const outcomes = [0, 1, 2].map((number) => commits.commit(turn(number)));
+  const first = commits.commit(turn(0));
+  await later();
+  const outcomes = [first, ...[1, 2].map((number) => commits.commit(turn(number)))];
   assert.equal(commits.busy(), true);
   assert.deepEqual(appended, [['m0']]);
   next().resolve();
@@ -56,6 +73,7 @@ test('what comes while an append is under way is appended together, as one group
 test('a group whose append fails fails as a whole, is not indexed, and the next one is tried', async () => {
   const { commits, applied, next } = open();
   const first = commits.commit(turn(0));
+  await later();
   const second = commits.commit(turn(1));
   const full = new Error('no space');
   next().reject(full);
@@ -69,6 +87,7 @@ test('a group whose append fails fails as a whole, is not indexed, and the next 
 test('a turn that the index does not take is durable all the same: it is behind', async () => {
   const { commits, next } = open(true);
   const outcome = commits.commit(turn(0));
+  await later();
   next().resolve();
   assert.equal(await outcome, 'behind');
   assert.equal(commits.busy(), false);

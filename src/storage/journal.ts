@@ -31,6 +31,8 @@ const closeFile = promisify(close);
 /** Settling that fails is tried again after this, then after twice as long, and so on. */
 const SETTLE_AGAIN_MS = 500;
 const MAX_SETTLE_AGAIN_MS = 16_000;
+/** What is larger takes longer to sync than the way to another thread. */
+const QUICK_BYTES = 256 << 10;
 /** one writev takes at most so many buffers (IOV_MAX) */
 const MAX_BUFFERS = 1024;
 /** The name of a segment that was settled, and is to be used again. */
@@ -123,7 +125,7 @@ export function openJournal(options: JournalOptions): Journal {
     try {
       writeAll(segment.file, buffers, end);
       passing('journal.appended');
-      await sync(segment.file, isAlone);
+      await sync(segment.file, isAlone && length <= QUICK_BYTES);
     } catch (error) {
       await seal(segment);
       throw error;

@@ -296,7 +296,7 @@ async function judgeAndCommit(
     engine.passing('turn.judged');
     const spooled = acceptedSpools(jobs, turn);
     const outcome = await engine.commits.commit({
-      isAlone: engine.awake === 1 && jobs.length === 1,
+      isAlone: engine.awake === 1,
       record: {
         user: repository.user,
         module: repository.module,
