@@ -11,7 +11,7 @@ import { NO_PRECONDITION } from '../src/protocol/conditions.ts';
 import type { UserName } from '../src/protocol/paths.ts';
 import { type DocumentPath, documentPath, folderPath, parseUserName } from '../src/protocol/paths.ts';
 import { openStorage, type StorageOptions } from '../src/storage/storage.ts';
-import type { Storage, WriteResult } from '../src/storage/types.ts';
+import type { Body, Storage, WriteResult } from '../src/storage/types.ts';
 
 export type TestStoreOptions = Partial<Omit<StorageOptions, 'dataFolder' | 'index' | 'log'>>;
 
@@ -147,7 +147,8 @@ export async function bytesOf(
 }
 
 /** What `Storage.body` gave, to its end. */
-export async function wholeBody(body: Buffer | AsyncIterable<Buffer>): Promise<Buffer> {
+export async function wholeBody(body: Body): Promise<Buffer> {
+  if (typeof body === 'string') return Buffer.from(body, 'latin1');
   if (Buffer.isBuffer(body)) return body;
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(Buffer.from(chunk));

@@ -81,9 +81,11 @@ const SENT_AS_STRING_BYTES = 8 << 10;
 /**
  * Ends an answer whose headers are written. Short bodies go as strings of their bytes: that takes 2.4 µs less of the
  * 18 µs that Node itself needs for a small answer, since nothing is gathered and kept for `writev`.
+ * @param body a string has a character for each byte
  */
-export function endWith(response: ServerResponse, body: Buffer): void {
-  if (body.length > SENT_AS_STRING_BYTES) response.end(body);
+export function endWith(response: ServerResponse, body: string | Buffer): void {
+  if (typeof body === 'string') response.end(body, 'latin1');
+  else if (body.length > SENT_AS_STRING_BYTES) response.end(body);
   else response.end(body.toString('latin1'), 'latin1');
 }
 

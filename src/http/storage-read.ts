@@ -64,7 +64,7 @@ function sendDocument(
   }
   const body = reading.storage.body(path, info, range);
   const status = range ? 206 : 200;
-  if (!Buffer.isBuffer(body)) {
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) {
     return stream(reading, exchange, body, () => response.writeHead(status, headers)).then(() => true);
   }
   response.writeHead(status, headers);

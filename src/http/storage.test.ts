@@ -340,6 +340,18 @@ test('long bodies are streamed, whole and in part', () =>
     assert.ok(part.body.equals(body.subarray(500, 400_001)));
   }));
 
+test('a body that the storage has as a string goes out byte by byte', () =>
+  withServer({}, async ({ put, get, storage }) => {
+    for (const size of [0, 256, 100_000]) {
+      const body = Buffer.from(Array.from({ length: size }, (_, at) => at % 256));
+      await put('/notes/a', body);
+      storage.body = () => body.toString('latin1');
+      const reply = await get('/notes/a');
+      assert.equal(reply.headers['content-length'], String(size));
+      assert.ok(reply.body.equals(body));
+    }
+  }));
+
 /** A server whose one document has a body of the test's making. */
 function withBody(
   body: Readable,

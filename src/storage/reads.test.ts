@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { bytesOf, doc, openTestStore, put } from '../../test/open-test-store.ts';
 import { openIndex } from '../db/open-index.ts';
 import { openLog } from '../log.ts';
 import { NO_PRECONDITION } from '../protocol/conditions.ts';
@@ -45,5 +46,21 @@ test('a document that was pushed a moment ago is never said to be absent', async
     await storage[Symbol.asyncDispose]();
     index.close();
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('every byte comes back as it was, of bodies kept as strings, in memory of their own, and not at all', async () => {
+  await using store = await openTestStore();
+  for (const size of [0, 1, 256, 8 << 10, (8 << 10) + 1, (256 << 10) + 1]) {
+    const path = doc(`notes/${size}`);
+    const body = Buffer.from(Array.from({ length: size }, (_, at) => (at % 251) ^ (at >> 8)));
+    await put(store.storage, path, body);
+    await store.storage.drain();
+    for (const time of ['first', 'second']) {
+      assert.deepEqual(await bytesOf(store.storage, path), body, `${size} bytes, ${time} time`);
+    }
+    if (size < 256) continue;
+    const part = await bytesOf(store.storage, path, { start: 127, end: 255 });
+    assert.deepEqual(part, body.subarray(127, 256), `a part of ${size} bytes`);
   }
 });

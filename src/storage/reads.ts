@@ -6,7 +6,6 @@ import type { CacheMeasures } from '../db/measures.ts';
 import { GitsteadError } from '../errors.ts';
 import { inOwnMemory } from '../git/free-memory.ts';
 import type { Oid } from '../git/object-id.ts';
-import type { ByteStream } from '../git/object-store.ts';
 import { MAIN, refStamp } from '../git/refs.ts';
 import { type DocumentPath, type FolderPath, moduleOf, ROOT_MODULE } from '../protocol/paths.ts';
 import { readKind } from './folder-trees.ts';
@@ -16,13 +15,16 @@ import { type Engine, enqueue } from './queue.ts';
 import type { Registry } from './registry.ts';
 import type { Stock } from './take-stock.ts';
 import { blobOfTag } from './turn.ts';
-import type { ByteRange, DocumentInfo, Storage } from './types.ts';
+import type { Body, ByteRange, DocumentInfo, Storage } from './types.ts';
 
 const LOOK_AT_REF_AFTER_MS = 1000;
 /** Larger bodies are streamed when they are read, and never kept. */
 const KEEP_UP_TO_BYTES = 256 << 10;
-/** What a kept body takes beside its bytes, half of it in V8's heap: measured. */
-const ENTRY_BYTES = 700;
+/** Up to here they are kept as strings, which spares a GET some percent, and an entry half of what it takes beside its bytes. */
+const KEEP_AS_STRING_BYTES = 8 << 10;
+/** What a kept body takes beside its bytes: measured. */
+const STRING_ENTRY_BYTES = 350;
+const BUFFER_ENTRY_BYTES = 700;
 
 export type ReadsOptions = {
   engine: Engine;
@@ -41,9 +43,10 @@ export interface Reads extends Pick<Storage, 'document' | 'body' | 'folderTag' |
 
 export function openReads({ engine, registry, stock, listings, cacheBytes }: ReadsOptions): Reads {
   /** Those that were read: to keep what is written, too, would make a small write a tenth to a fifth slower. */
-  const bodies = new LRUCache<string, Buffer>({
+  const bodies = new LRUCache<string, string | Buffer>({
     maxSize: cacheBytes,
-    sizeCalculation: (bytes) => bytes.buffer.byteLength + ENTRY_BYTES,
+    sizeCalculation: (kept) =>
+      kept.length + (typeof kept === 'string' ? STRING_ENTRY_BYTES : BUFFER_ENTRY_BYTES),
   });
 
   let hits = 0;
@@ -131,12 +134,14 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
     return engine.index.documents.find(repository, segments.slice(1, -1).join('/'), segments.at(-1)!);
   }
 
-  function body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Buffer | ByteStream {
+  function body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Body {
     const { blob } = info;
     const kept = bodies.get(blob);
-    if (kept) hits++;
-    else misses++;
-    if (kept) return range ? kept.subarray(range.start, range.end + 1) : kept;
+    if (kept !== undefined) {
+      hits++;
+      return partOf(kept, range);
+    }
+    misses++;
     const repository = registry.find(path.user, moduleOf(path));
     if (!repository) throw new GitsteadError('not-ready', 'the repository is gone');
     try {
@@ -144,11 +149,17 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
         return repository.store.stream(blob, range?.start ?? 0, range?.end ?? info.size - 1);
       }
       const bytes = readKind((oid) => readObject(repository, oid), blob, 'blob');
-      if (bytes.length <= KEEP_UP_TO_BYTES) bodies.set(blob, inOwnMemory(bytes));
-      return range ? bytes.subarray(range.start, range.end + 1) : bytes;
+      return partOf(keep(blob, bytes), range);
     } catch (error) {
       throw notReady(repository, error);
     }
+  }
+
+  function keep(blob: Oid, bytes: Buffer): string | Buffer {
+    if (bytes.length > KEEP_UP_TO_BYTES) return bytes;
+    const kept = bytes.length > KEEP_AS_STRING_BYTES ? inOwnMemory(bytes) : bytes.toString('latin1');
+    bodies.set(blob, kept);
+    return kept;
   }
 
   /** What `look` says once the folder's index is up to date. */
@@ -178,6 +189,12 @@ export function openReads({ engine, registry, stock, listings, cacheBytes }: Rea
     whenReady,
     measures: () => ({ hits, misses, held: bodies.calculatedSize, limit: cacheBytes }),
   };
+}
+
+function partOf(body: string | Buffer, range: ByteRange | undefined): string | Buffer {
+  if (!range) return body;
+  const end = range.end + 1;
+  return typeof body === 'string' ? body.slice(range.start, end) : body.subarray(range.start, end);
 }
 
 function infoOf({ etag, type, size, modified }: DocumentRow): DocumentInfo {

@@ -77,6 +77,12 @@ export type DeleteRequest = Pick<PutRequest, 'sender' | 'precondition' | 'author
 /** A folder description, with the folder's bare ETag. */
 export type Listing = { etag: string; body: Buffer };
 
+/**
+ * A document's bytes: of a short one a string, a character (0 to 255, 'latin1') for each byte, as it is kept and as a socket
+ * takes it at the least cost; of a long one a stream to be iterated once.
+ */
+export type Body = string | Buffer | ByteStream;
+
 /** A part of a document's bytes, both ends included. */
 export type ByteRange = { start: number; end: number };
 
@@ -86,8 +92,8 @@ export interface Storage extends AsyncDisposable {
    * @throws not-ready while the repository is recovering or unreadable: undefined is only ever "no such document"
    */
   document(path: DocumentPath): DocumentInfo | undefined | Promise<DocumentInfo | undefined>;
-  /** The bytes of the version that `info` names, whatever was written since; of a long one a stream to be iterated once. */
-  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Buffer | ByteStream;
+  /** The bytes of the version that `info` names, whatever was written since. */
+  body(path: DocumentPath, info: DocumentInfo, range?: ByteRange): Body;
   /** The folder's ETag, bare; of an empty one git's empty tree. A promise only where something is to be waited for. */
   folderTag(path: FolderPath): string | Promise<string>;
   /** The folder description of draft section 4, as JSON. A promise only where something is to be waited for. */
