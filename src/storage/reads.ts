@@ -20,7 +20,7 @@ import type { Body, ByteRange, DocumentInfo, Storage } from './types.ts';
 const LOOK_AT_REF_AFTER_MS = 1000;
 /** Larger bodies are streamed when they are read, and never kept. */
 const KEEP_UP_TO_BYTES = 256 << 10;
-/** Up to here they are kept as strings, which spares a GET some percent, and an entry half of what it takes beside its bytes. */
+/** Up to here they are kept as strings, which spares each GET a conversion, and an entry half of its room. */
 const KEEP_AS_STRING_BYTES = 8 << 10;
 /** What a kept body takes beside its bytes: measured. */
 const STRING_ENTRY_BYTES = 350;
