@@ -10,7 +10,7 @@ test('checkpoints come rarer the more repositories wait, the larger their folder
   assert.equal(pace.interval(CALM), 75);
   assert.equal(pace.interval({ ...CALM, wholeTreeBytes: 100 << 10 }), 75);
   assert.equal(pace.interval({ ...CALM, wholeTreeBytes: MIB }), 256);
-  assert.equal(pace.interval({ ...CALM, wholeTreeBytes: 100 * MIB }), 500);
+  assert.equal(pace.interval({ ...CALM, wholeTreeBytes: 100 * MIB }), 1000);
   assert.equal(pace.interval({ ...CALM, packs: 20 }), 75);
   assert.equal(pace.interval({ ...CALM, packs: 21 }), 100);
   assert.equal(pace.interval({ ...CALM, packs: 40 }), 1000);

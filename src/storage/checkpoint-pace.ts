@@ -4,8 +4,8 @@
 
 /** With few repositories; under load git's view lags behind by half of it at the median. */
 const MIN_INTERVAL_MS = 75;
-/** However many there are. */
-const MAX_INTERVAL_MS = 500;
+/** Whatever waits. */
+const MAX_INTERVAL_MS = 1000;
 /** of the time that checkpoints may take, with the packs that they make */
 const SHARE = 0.06;
 /** weight of the newest checkpoint in the mean, and the longest time that counts: a slow disk is not more work */
@@ -16,7 +16,6 @@ const WHOLE_BYTES_PER_MS = 4096;
 /** With more packs than this, merging is behind: each further one lengthens the interval by a third. */
 const CALM_PACKS = 20;
 const GROWTH_PER_PACK = 4 / 3;
-const MAX_CROWDED_MS = 1000;
 /** What is written whole may be written again at once up to this size. */
 const LIGHT_TREE_BYTES = 64 << 10;
 
@@ -48,9 +47,8 @@ export function openCheckpointPace(): CheckpointPace {
   function interval({ packs, wholeTreeBytes }: Waiting): number {
     const forOthers = (waitingRepositories * costMs) / SHARE;
     const forTrees = wholeTreeBytes / WHOLE_BYTES_PER_MS;
-    const calm = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, forOthers, forTrees));
-    if (packs <= CALM_PACKS) return calm;
-    return Math.min(MAX_CROWDED_MS, calm * GROWTH_PER_PACK ** (packs - CALM_PACKS));
+    const calm = Math.max(MIN_INTERVAL_MS, forOthers, forTrees);
+    return Math.min(MAX_INTERVAL_MS, calm * GROWTH_PER_PACK ** Math.max(0, packs - CALM_PACKS));
   }
 
   return {

@@ -10,7 +10,7 @@ import type { Passing } from './stop-points.ts';
 export type ReadyTurn = {
   record: TurnRecord;
   change: IndexChange;
-  /** nothing is to be written in other repositories: nobody would share its sync, or work meanwhile */
+  /** nothing is to be written in other repositories: nobody would share its sync */
   isAlone: boolean;
 };
 
@@ -51,10 +51,7 @@ export function openGroupCommit(
       waiting = [];
       const start = performance.now();
       try {
-        await journal.append(
-          group.map(({ record }) => record),
-          group.length === 1 && group[0]!.isAlone,
-        );
+        await journal.append(group.map(({ record }) => record));
       } catch (error) {
         for (const turn of group) turn.reject(error);
         continue;

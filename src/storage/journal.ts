@@ -31,8 +31,6 @@ const closeFile = promisify(close);
 /** Settling that fails is tried again after this, then after twice as long, and so on. */
 const SETTLE_AGAIN_MS = 500;
 const MAX_SETTLE_AGAIN_MS = 16_000;
-/** What is larger takes longer to sync than the way to another thread. */
-const QUICK_BYTES = 256 << 10;
 /** one writev takes at most so many buffers (IOV_MAX) */
 const MAX_BUFFERS = 1024;
 /** The name of a segment that was settled, and is to be used again. */
@@ -57,11 +55,8 @@ export type JournalOptions = {
 };
 
 export interface Journal {
-  /**
-   * Appends the turns and syncs once. When it rejects, none of them will be replayed.
-   * @param isAlone nothing else is to be done meanwhile
-   */
-  append(turns: readonly TurnRecord[], isAlone?: boolean): Promise<void>;
+  /** Appends the turns and syncs once. When it rejects, none of them will be replayed. */
+  append(turns: readonly TurnRecord[]): Promise<void>;
   /**
    * True while too many segments wait to be settled: no turn should begin then. Those that have begun are still
    * taken, as settling may wait for them.
@@ -104,15 +99,15 @@ export function openJournal(options: JournalOptions): Journal {
   /** end the pauses between attempts */
   const pauses = new Set<() => void>();
 
-  function append(turns: readonly TurnRecord[], isAlone = false): Promise<void> {
-    const work = appendNow(turns, isAlone).finally(() => {
+  function append(turns: readonly TurnRecord[]): Promise<void> {
+    const work = appendNow(turns).finally(() => {
       if (appending === work) appending = undefined;
     });
     appending = work;
     return work;
   }
 
-  async function appendNow(turns: readonly TurnRecord[], isAlone: boolean): Promise<void> {
+  async function appendNow(turns: readonly TurnRecord[]): Promise<void> {
     const parts = turns.map(encodeTurn);
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     const segment = segmentFor(length);
@@ -125,7 +120,7 @@ export function openJournal(options: JournalOptions): Journal {
     try {
       writeAll(segment.file, buffers, end);
       passing('journal.appended');
-      await sync(segment.file, isAlone && length <= QUICK_BYTES);
+      await sync(segment.file, length);
     } catch (error) {
       await seal(segment);
       throw error;
