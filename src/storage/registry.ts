@@ -2,6 +2,7 @@
 // too many are. Says 503 for one that cannot be read, and looks again after a while.
 import { statSync } from 'node:fs';
 import type { Index } from '../db/open-index.ts';
+import type { RepositoryRow } from '../db/repositories.ts';
 import { GitsteadError } from '../errors.ts';
 import type { Oid } from '../git/object-id.ts';
 import { ObjectStore, type OpenFiles } from '../git/object-store.ts';
@@ -80,26 +81,21 @@ export function openRegistry(options: RegistryOptions): Registry {
   }
 
   function openOne(user: string, module: string, folder: string): OpenRepository | undefined {
-    const indexed = index.repositories.find(user, module)?.head ?? null;
+    const row = index.repositories.find(user, module);
+    const indexed = row?.head ?? null;
     if (indexed === null && !isThere(folder)) return undefined;
     // in this order: a push in between shows as one that is to be read in
     const stamp = refStamp(folder, MAIN);
     const head = indexed === null ? null : (readRef(folder, MAIN) ?? null);
     // rows come only from repositories that were checked: one that stands where its rows do is spared some ten system calls
-    if (head !== null && head === indexed) return opened(user, module, folder, head, stamp);
+    if (row && head !== null && head === indexed) return opened(row, folder, head, stamp);
     if (!isThere(folder)) throw new GitsteadError('not-ready', 'the repository is gone');
     checkRepository(folder);
-    return opened(user, module, folder, readRef(folder, MAIN) ?? null, stamp);
+    const known = row ?? index.repositories.ensure(user, module);
+    return opened(known, folder, readRef(folder, MAIN) ?? null, stamp);
   }
 
-  function opened(
-    user: string,
-    module: string,
-    folder: string,
-    head: Oid | null,
-    stamp: string,
-  ): OpenRepository {
-    const row = index.repositories.ensure(user, module);
+  function opened(row: RepositoryRow, folder: string, head: Oid | null, stamp: string): OpenRepository {
     const store = new ObjectStore(folder, files);
     // without an index, packs that no ref reaches tell of a branch that is gone
     if (head === null && (row.head !== null || (store.packs().length > 0 && !hasRefs(folder)))) {
