@@ -14,7 +14,7 @@ import { openFastImport } from './fast-import.ts';
 import { mustRun, removeFolder, temporaryFolder } from './processes.ts';
 import type { Measured, Round, RowResult } from './results.ts';
 import type { Plan } from './suite.ts';
-import { type Times, type Turn, takeTurns } from './turns.ts';
+import { COMPILE_SECONDS, type Times, type Turn, takeTurns } from './turns.ts';
 
 export const OURS = 'gitstead';
 export const BESIDE = 'beside';
@@ -43,7 +43,7 @@ async function measureWorkload(workload: Workload, plan: Plan): Promise<RowResul
   const stream = openFastImport(workload);
   const checkpoints = openFastImport(workload, 'checkpoints');
   const turns: Turn[] = [
-    { row, side: OURS, measure: (_, times) => ours.measure(times) },
+    { row, side: OURS, firstWarmupSeconds: COMPILE_SECONDS, measure: (_, times) => ours.measure(times) },
     { row, side: STREAM, measure: (_, { seconds }) => stream.measure(seconds) },
   ];
   if (workload.writers === 1) {

@@ -24,6 +24,8 @@ export type Row = {
   beside?: string;
   /** GETs: in more and shorter slices, see turns.ts */
   reads?: true;
+  /** One client makes few requests in a slice: slices are longer by this factor. */
+  longer?: number;
   /** users whose small folder it writes; 1 if absent */
   users?: number;
   /** needs the folder of 10,000 */
@@ -66,6 +68,7 @@ export const ROWS: readonly Row[] = [
     title: 'PUT 200 B, 1 writer',
     sides: ['gitstead', 'armadietto', 'bare'],
     append: true,
+    longer: 2,
     job: async (side) => puts(side, [side.target(0, MODULES.small)], SMALL_FOLDER),
   },
   {
