@@ -63,6 +63,17 @@ test('a disk of 2 ms is tried here now and then, and is synced here again when i
   assert.deepEqual(done.slice(-10), Array(10).fill('here'));
 });
 
+test('where many share a sync, the disk must be quicker for it to be made here', async () => {
+  const { quick, done, disk } = opened();
+  disk.takes = 0.7;
+  await syncTimes(quick, 40);
+  assert.equal(done.at(-1), 'here');
+  await syncTimes(quick, 80, 100_000);
+  assert.ok(done.slice(-80).filter((where) => where === 'aside').length >= 68);
+  await syncTimes(quick, 1);
+  assert.equal(done.at(-1), 'here');
+});
+
 test('a sync that fails is the caller’s to know, here and aside', async () => {
   const fails = () => {
     throw new Error('EIO');

@@ -6,12 +6,15 @@ import { fdatasync, fdatasyncSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 const syncAside = promisify(fdatasync);
-/** A disk is quick while syncs made here take less than this on average. */
+/** A disk is quick while syncs made here take less than this on average: of a single small write, … */
 const QUICK_MS = 1;
+const SINGLE_BYTES = 4 << 10;
+/** … and of more. Others are likely to wait then, and a disk with much to do (packs are merged) is slow every now and then. */
+const SHARED_QUICK_MS = 0.5;
 /** What is larger takes longer than the way to another thread on any disk, and others have work meanwhile. */
 const QUICK_BYTES = 256 << 10;
-/** of the newest sync in an average: after one that took 8 ms, the next ones are made aside */
-const WEIGHT = 1 / 8;
+/** of the newest sync in an average: after one that took 4 ms, the next ones are made aside */
+const WEIGHT = 1 / 4;
 /** One that is not known as quick is tried here at every so many of them, … */
 const TRY_EVERY = 8;
 /** … unless its syncs take longer than this aside: they would hold up others too long. */
@@ -39,7 +42,7 @@ export function openQuickSync(
 
   return {
     async sync(file, bytes) {
-      const isQuick = hereMs < QUICK_MS;
+      const isQuick = hereMs < (bytes <= SINGLE_BYTES ? QUICK_MS : SHARED_QUICK_MS);
       const start = now();
       if (bytes <= QUICK_BYTES && (isQuick || isTried())) {
         here(file);
