@@ -62,6 +62,8 @@ export class PackWriter {
     const bytes = this.#buffer.subarray(0, this.#buffered);
     this.#checksum.update(bytes);
     this.#writeOut(bytes);
+    // not all of it at the end: the journal's syncs wait for what is on its way to the same disk
+    syncDescriptorNow(this.#descriptor);
     this.#flushed += bytes.length;
     this.#buffered = 0;
   }
