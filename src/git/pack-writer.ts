@@ -35,7 +35,11 @@ export class PackWriter {
   /** Appends bytes, which may be used again afterwards. */
   write(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) {
-      if (this.#buffered === BUFFER_BYTES) this.#flush();
+      if (this.#buffered === BUFFER_BYTES) {
+        this.#flush();
+        // not all of it at the end: the journal's syncs wait for what is on its way to the same disk
+        syncDescriptorNow(this.#descriptor);
+      }
       const copied = bytes.copy(this.#buffer, this.#buffered, at);
       this.#buffered += copied;
       at += copied;
@@ -62,8 +66,6 @@ export class PackWriter {
     const bytes = this.#buffer.subarray(0, this.#buffered);
     this.#checksum.update(bytes);
     this.#writeOut(bytes);
-    // not all of it at the end: the journal's syncs wait for what is on its way to the same disk
-    syncDescriptorNow(this.#descriptor);
     this.#flushed += bytes.length;
     this.#buffered = 0;
   }
